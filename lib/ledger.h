@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The ledger: the one artefact that crosses a kexec. Bytes on media are in
+ * ledger_format.h; this is the interface. Nothing here knows where the memory
+ * comes from: pmem.h maps it from a DAX device, tests hand in a buffer.
+ */
+#ifndef HOLDOVER_LEDGER_H
+#define HOLDOVER_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "io.h"
+#include "vm.h"
+
+/**
+ * struct ledger_media - mapped memory that a ledger lives in
+ * @base: start of the ledger's own extent
+ * @size: bytes mapped
+ * @store: copy @len bytes to @dst (inside the mapping) and make them durable
+ *	before returning; every byte that reaches the media goes through here
+ * @ctx: for @store
+ */
+struct ledger_media {
+	uint8_t *base;
+	uint64_t size;
+	int (*store)(void *ctx, void *dst, const void *src, size_t len,
+		     struct err *e);
+	void *ctx;
+};
+
+/**
+ * struct ledger_geometry - what a ledger says about itself and its namespace
+ * @ledger_uuid: random, made by ledger_format()
+ * @namespace_uuid: uuid of the devdax namespace
+ * @region_start: physical address of the region
+ * @region_size: bytes
+ * @dataoff: from the namespace's info block: offset of the data in the region
+ * @align: of the namespace, bytes
+ * @page_struct_size: from the info block
+ * @device_size: bytes of /dev/daxX.Y
+ * @ledger_offset: offset of the ledger on the device; offset + size =
+ *	device_size
+ * @ledger_size: bytes, a multiple of @align
+ * @blob_offset: from the start of the ledger
+ * @blob_size: bytes available for device state
+ */
+struct ledger_geometry {
+	uint8_t ledger_uuid[16];
+	uint8_t namespace_uuid[16];
+	uint64_t region_start;
+	uint64_t region_size;
+	uint64_t dataoff;
+	uint64_t align;
+	uint64_t page_struct_size;
+	uint64_t device_size;
+	uint64_t ledger_offset;
+	uint64_t ledger_size;
+	uint64_t blob_offset;
+	uint64_t blob_size;
+};
+
+/* The two superblock slots are the last 8 KiB of the ledger, which ends where
+ * the device ends: the aligned end of the region. */
+#define LEDGER_TAIL 8192
+
+struct ledger {
+	struct ledger_media media;
+	struct ledger_geometry geo;
+	unsigned int minor;
+};
+
+/** ledger_format() - write a new, empty ledger over whatever is there.
+ *
+ * @geo: uuid, blob_offset and blob_size are filled in.
+ * @info_block: the 4 KiB pfn/dax info block of the namespace, verbatim.
+ */
+_must_check_ int ledger_format(const struct ledger_media *media,
+			       struct ledger_geometry *geo,
+			       const uint8_t info_block[4096], struct err *e);
+
+/** ledger_tail_read() - decode the newer valid superblock slot out of the last
+ * LEDGER_TAIL bytes (a private copy). ABSENT if neither slot has the magic. */
+_must_check_ int ledger_tail_read(const uint8_t tail[LEDGER_TAIL],
+				  struct ledger_geometry *geo, struct err *e);
+
+/** ledger_open() - attach to a mapped ledger and check its superblock against
+ * the mapping. Kinds: ABSENT, FORMAT (newer major), CHECKSUM, MISMATCH. */
+_must_check_ int ledger_open(struct ledger *l, const struct ledger_media *media,
+			     struct err *e);
+
+/** ledger_info_block() - the verbatim info block; CHECKSUM if it rotted. */
+_must_check_ int ledger_info_block(const struct ledger *l, uint8_t out[4096],
+				   struct err *e);
+
+/* ---- extents: which part of the device is whose RAM -------------------- */
+
+/**
+ * struct extent - one VM's part of the device
+ * @name: of the VM; empty = slot unused. The slot number is the VM's index
+ *	everywhere in the ledger, for as long as the extent exists.
+ * @offset: on the device, a multiple of the namespace's align
+ * @size: bytes, a multiple of align
+ */
+struct extent {
+	char name[VM_NAME_MAX + 1];
+	uint64_t offset;
+	uint64_t size;
+};
+
+struct extent_table {
+	struct extent slot[VM_MAX];
+};
+
+_must_check_ int ledger_extents_read(const struct ledger *l,
+				     struct extent_table *t, struct err *e);
+_must_check_ int ledger_extents_write(struct ledger *l,
+				      const struct extent_table *t,
+				      struct err *e);
+
+/** extent_find() - slot of @name, or -1. */
+int extent_find(const struct extent_table *t, const char *name);
+
+/** extent_alloc() - first fit below the ledger for @size bytes (rounded up to
+ * align); returns the slot or -1 with REFUSED saying what is free. Only
+ * changes @t; ledger_extents_write() makes it last. */
+int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo,
+		 const char *name, uint64_t size, struct err *e);
+
+/* ---- state records ----------------------------------------------------- */
+
+/** enum vm_state - design: a VM's way across a jump. VM_NONE: never sealed. */
+enum vm_state {
+	VM_NONE,
+	VM_SEALED,
+	VM_CLAIMED,
+	VM_RELEASED,
+	VM_RUNNING,
+	VM_FAILED,
+	VM_ABORTED,
+	VM_CONSUMED,
+	VM_STATES,
+};
+
+const char *vm_state_name(enum vm_state s);
+
+/**
+ * struct vm_record - one VM's state, one cache line on media, A/B
+ * @state: see enum vm_state
+ * @reason: why it is FAILED
+ * @attempt: number of claims so far
+ * @generation: of the jump that sealed it
+ * @ticket_id: ticket_id() of that jump's ticket
+ * @boot_id: SEALED: of the sealing boot; later states: of the acting boot
+ */
+struct vm_record {
+	enum vm_state state;
+	enum err_kind reason;
+	unsigned int attempt;
+	uint64_t generation;
+	uint8_t ticket_id[16];
+	uint8_t boot_id[16];
+};
+
+/** ledger_record_read() - the newer valid of the two copies; a slot that was
+ * never written reads as VM_NONE. CHECKSUM if both copies are damaged. */
+_must_check_ int ledger_record_read(const struct ledger *l, unsigned int index,
+				    struct vm_record *out, struct err *e);
+/** ledger_record_write() - durable when it returns; old or new after a crash. */
+_must_check_ int ledger_record_write(struct ledger *l, unsigned int index,
+				     const struct vm_record *rec,
+				     struct err *e);
+
+/* ---- manifest and blobs ------------------------------------------------ */
+
+#define TICKET_KEY 32
+#define LEDGER_MAC 32
+
+/** ledger_generation() - the generation of the newest manifest, 0 if none
+ * was ever sealed (also when that manifest has been invalidated). */
+_must_check_ int ledger_generation(const struct ledger *l, uint64_t *gen,
+				   struct err *e);
+
+/** ledger_manifest_write() - put @json into the older slot, MAC it under
+ * @key, persist, then flip the slot's header. */
+_must_check_ int ledger_manifest_write(struct ledger *l, uint64_t generation,
+				       const uint8_t key[TICKET_KEY],
+				       const uint8_t ticket_id[16],
+				       const void *json, size_t len,
+				       struct err *e);
+
+/**
+ * ledger_manifest_read() - copy the newest manifest out, then check the copy
+ * @key: the ticket's key, or NULL to skip the MAC ("unverified")
+ * @json: owned by the caller
+ * @generation: may be NULL
+ * @ticket_id: id of the ticket it was sealed under; may be NULL
+ *
+ * ABSENT none; CHECKSUM damaged or MAC wrong; STALE if @key belongs to another
+ * ticket than the manifest was sealed under.
+ */
+_must_check_ int ledger_manifest_read(const struct ledger *l,
+				      const uint8_t *key, struct buf *json,
+				      uint64_t *generation,
+				      uint8_t ticket_id[16], struct err *e);
+
+/**
+ * struct blob_ref - where a VM's device state lies; part of the manifest
+ * @offset: from the start of the blob area
+ * @length: bytes
+ * @xxh3: of the content
+ * @mac: keyed BLAKE2b under the ticket, over VM name, generation and content
+ */
+struct blob_ref {
+	uint64_t offset;
+	uint64_t length;
+	uint64_t xxh3;
+	uint8_t mac[LEDGER_MAC];
+};
+
+/** ledger_blob_write() - store @len bytes at @ref->offset (set by the caller),
+ * read them back, and fill in the rest of @ref. REFUSED if there is no room. */
+_must_check_ int ledger_blob_write(struct ledger *l, const char *vm_name,
+				   uint64_t generation,
+				   const uint8_t key[TICKET_KEY],
+				   const void *data, size_t len,
+				   struct blob_ref *ref, struct err *e);
+
+/** ledger_blob_read() - copy the blob into a new write-sealed memfd, then
+ * check that copy. Returns the descriptor (position 0) or -1. */
+int ledger_blob_read(const struct ledger *l, const char *vm_name,
+		     uint64_t generation, const uint8_t key[TICKET_KEY],
+		     const struct blob_ref *ref, struct err *e);
+
+/* ---- phase journal ------------------------------------------------------ */
+
+/** enum phase - points in time of one jump, in their order */
+enum phase {
+	PHASE_NONE,
+	PHASE_STAGE_START,
+	PHASE_IMAGE_LOADED,
+	PHASE_PAUSED,
+	PHASE_SAVED,
+	PHASE_SEALED,
+	PHASE_JUMP,
+	PHASE_KERNEL_START,
+	PHASE_AGENT_START,
+	PHASE_REGION_READY,
+	PHASE_CLAIMED,
+	PHASE_ROOT_READY,
+	PHASE_SPAWNED,
+	PHASE_CONNECTED,
+	PHASE_LOADED,
+	PHASE_RELEASED,
+	PHASE_RUNNING,
+	PHASE_AGENT_DONE,
+	PHASE_ABORTED,
+	PHASES,
+};
+
+const char *phase_name(enum phase p);
+
+#define PHASE_HOST 0xffffu
+
+/**
+ * struct phase_mark - one point in time
+ * @phase: what happened
+ * @vm: index of the VM, or PHASE_HOST
+ * @generation: of the jump
+ * @tsc: time stamp counter; keeps counting across a kexec
+ * @tsc_hz: measured frequency, 0 if not known yet
+ * @realtime_ns: CLOCK_REALTIME beside it; after a kexec it has come back from
+ *	the RTC and is one second coarse
+ */
+struct phase_mark {
+	enum phase phase;
+	unsigned int vm;
+	uint64_t generation;
+	uint64_t tsc;
+	uint64_t tsc_hz;
+	uint64_t realtime_ns;
+};
+
+/** ledger_journal_add() - append one mark to the ring; safe from one thread. */
+_must_check_ int ledger_journal_add(struct ledger *l,
+				    const struct phase_mark *mark,
+				    struct err *e);
+
+/** ledger_journal_read() - marks of @generation in order of tsc; damaged ones
+ * are left out. Returns how many, at most @max. */
+unsigned int ledger_journal_read(const struct ledger *l, uint64_t generation,
+				 struct phase_mark *out, unsigned int max);
+
+#endif

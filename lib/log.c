@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "log.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define RECORD_MAX 900
+
+static int kmsg_fd = -1;
+static enum log_level max_level = LOG_LEVEL_INFO;
+
+void log_to_kmsg(void)
+{
+	if (kmsg_fd < 0)
+		kmsg_fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+void log_to_stderr(void)
+{
+	if (kmsg_fd >= 0)
+		close(kmsg_fd);
+	kmsg_fd = -1;
+}
+
+void log_set_level(enum log_level level)
+{
+	max_level = level;
+}
+
+void log_escape(char *dst, size_t size, const char *src)
+{
+	size_t n = 0;
+
+	for (; *src && n + 5 < size; src++) {
+		unsigned char c = (unsigned char)*src;
+
+		if (c < 0x20 || c == 0x7f)
+			n += (size_t)snprintf(dst + n, size - n, "\\x%02x", c);
+		else
+			dst[n++] = (char)c;
+	}
+	if (size)
+		dst[n] = '\0';
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+	char text[2048], line[RECORD_MAX];
+	va_list ap;
+	int n;
+
+	if (level > max_level)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (kmsg_fd < 0) {
+		fprintf(stderr, "holdover: %s\n", text);
+		return;
+	}
+	n = snprintf(line, sizeof(line), "<%d>holdover: ", level);
+	log_escape(line + n, sizeof(line) - (size_t)n - 1, text);
+	strncat(line, "\n", sizeof(line) - strlen(line) - 1);
+	if (write(kmsg_fd, line, strlen(line)) < 0)
+		fprintf(stderr, "%s", line);
+}

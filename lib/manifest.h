@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the stage tells the agent about each VM: JSON in a manifest slot. */
+#ifndef HOLDOVER_MANIFEST_H
+#define HOLDOVER_MANIFEST_H
+
+#include "ledger.h"
+#include "vm.h"
+
+/**
+ * struct disk - identity of an image or block device that a VM has open
+ * @path: absolute, as QEMU was given it
+ * @writable: opened read-write by QEMU
+ * @is_block: a block device: @size and the identity by @fs_uuid are absent
+ * @fs_uuid: f_fsid of the file system (statfs), as 16 hex digits; stable
+ *	across mounts on ext4 and xfs
+ * @inode: st_ino
+ * @size: bytes
+ * @mtime_ns: of the file at save time
+ */
+struct disk {
+	char *path;
+	bool writable;
+	bool is_block;
+	char fs_uuid[17];
+	uint64_t inode;
+	uint64_t size;
+	uint64_t mtime_ns;
+};
+
+/**
+ * struct manifest_vm - one VM as sealed
+ * @vm: what to start; machine is the versioned type
+ * @index: slot in the extent table and of the state record
+ * @extent: its RAM on the device
+ * @blob: its device state
+ * @was_running: false: it had been paused by its owner and stays paused
+ * @cpr_reboot: saved with mode=cpr-reboot: load in the same mode
+ * @disks: @ndisks entries, owned
+ * @scope: systemd scope unit it ran in, e.g. "holdover-db1.scope"
+ */
+struct manifest_vm {
+	struct vm vm;
+	unsigned int index;
+	struct extent extent;
+	struct blob_ref blob;
+	bool was_running;
+	bool cpr_reboot;
+	struct disk *disks;
+	unsigned int ndisks;
+	char *scope;
+};
+
+/**
+ * struct manifest - decoded
+ * @generation: of the jump
+ * @boot_id: of the boot that sealed it
+ * @kernel: uname -r of that boot
+ * @tsc_hz: measured frequency
+ * @vms: @nvms entries, owned
+ */
+struct manifest {
+	uint64_t generation;
+	uint8_t ledger_uuid[16];
+	uint8_t boot_id[16];
+	char kernel[65];
+	uint64_t tsc_hz;
+	struct manifest_vm *vms;
+	unsigned int nvms;
+};
+
+void manifest_free(struct manifest *m);
+#define _cleanup_manifest_ _cleanup_(manifest_free)
+
+/** manifest_encode() - compact JSON, owned by the caller. */
+_must_check_ int manifest_encode(const struct manifest *m, struct buf *out,
+				 struct err *e);
+
+/** manifest_decode() - strict about everything that it uses (types, ranges,
+ * duplicate names and indices, vm_check() on each VM, extents that overlap or
+ * leave the device, blobs that leave the blob area), lenient towards unknown
+ * members, which a newer minor version may add. */
+_must_check_ int manifest_decode(const struct buf *json,
+				 const struct ledger_geometry *geo,
+				 struct manifest *out, struct err *e);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Regions, namespaces and the mapping of the ledger. Nothing is named by a
+ * device number: a region is its physical start and size, a namespace its
+ * uuid.
+ */
+#ifndef HOLDOVER_PMEM_H
+#define HOLDOVER_PMEM_H
+
+#include "ledger.h"
+
+/** struct pmem_range - a legacy-pmem range as memmap=SIZE!START makes it */
+struct pmem_range {
+	uint64_t start;
+	uint64_t size;
+};
+
+#define PMEM_RANGES_MAX 32
+
+/** pmem_iomem_ranges() - "Persistent Memory (legacy)" lines of /proc/iomem
+ * (root only: others read zero addresses, which is REFUSED). Returns how many,
+ * or -1. */
+int pmem_iomem_ranges(struct pmem_range out[PMEM_RANGES_MAX], struct err *e);
+
+/** pmem_load_modules() - load nd_e820, nd_pmem, dax_pmem, device_dax and what
+ * they need through libkmod, `install` and `remove` commands of modprobe.d
+ * ignored (KMOD_PROBE_IGNORE_COMMAND). Built-in or loaded modules are fine; a
+ * module that this kernel does not have is ABSENT, naming it. Waits until the
+ * bus has probed. */
+_must_check_ int pmem_load_modules(struct err *e);
+
+/**
+ * struct pmem_device - a devdax namespace that is up
+ * @region_start: physical
+ * @region_size: bytes
+ * @namespace_uuid: of the dax instance
+ * @path: /dev/daxX.Y of this boot
+ * @size: bytes of the device
+ * @align: bytes
+ * @dataoff: from the info block
+ * @page_struct_size: from the info block, 0 if that format has none
+ */
+struct pmem_device {
+	uint64_t region_start;
+	uint64_t region_size;
+	uint8_t namespace_uuid[16];
+	char path[64];
+	uint64_t size;
+	uint64_t align;
+	uint64_t dataoff;
+	uint64_t page_struct_size;
+};
+
+/** pmem_find() - the devdax namespace on the region [start, start+size).
+ *
+ * @want_uuid: what its uuid must be, or NULL
+ *
+ * Enables it if it is there but disabled. ABSENT: no such region (the text
+ * lists the regions there are) or no namespace; MISMATCH: another size, start
+ * or uuid; REFUSED: it came up raw or in another mode. Never writes to the
+ * media. Waits for the device node through a bounded poll of the driver core
+ * (devtmpfs makes it when the driver binds).
+ */
+_must_check_ int pmem_find(uint64_t start, uint64_t size,
+			   const uint8_t *want_uuid, struct pmem_device *out,
+			   struct err *e);
+
+/** pmem_create() - make a devdax namespace (map=dev, align 2 MiB) on a region
+ * that has none; what `ndctl create-namespace -m devdax` does. REFUSED if the
+ * region's first 8 KiB hold an info block, or its raw device holds a ledger,
+ * a file system or any other data known to libblkid-like magic numbers, unless
+ * @force. */
+_must_check_ int pmem_create(uint64_t start, uint64_t size, bool force,
+			     struct pmem_device *out, struct err *e);
+
+/** pmem_info_block() - read the info block (4 KiB at +4 KiB) of the region.
+ *
+ * While a dax namespace is enabled its raw device is not accessible, so the
+ * bytes come from /dev/mem only where STRICT_DEVMEM allows it; otherwise this
+ * must be called by pmem_create() before it enables the device. See pmem.c.
+ */
+_must_check_ int pmem_info_block(const struct pmem_device *dev,
+				 uint8_t out[4096], struct err *e);
+
+/** struct pmem_map - the ledger's extent, mapped */
+struct pmem_map {
+	struct ledger_media media;
+	int fd;
+	bool is_file;
+};
+
+/** pmem_map_ledger() - map the last @size bytes of the device, MAP_SYNC.
+ * @media.store copies and persists with libpmem. On a regular file (tests) it
+ * is MAP_SHARED and msync. Unmap with pmem_unmap(). */
+_must_check_ int pmem_map_ledger(const char *path, uint64_t device_size,
+				 uint64_t size, struct pmem_map *out,
+				 struct err *e);
+void pmem_unmap(struct pmem_map *m);
+#define _cleanup_pmem_map_ _cleanup_(pmem_unmap)
+
+/** pmem_open_ledger() - read the superblock at the end of the device, map the
+ * whole ledger, open it, and compare it with @dev. */
+_must_check_ int pmem_open_ledger(const struct pmem_device *dev,
+				  struct pmem_map *map, struct ledger *l,
+				  struct err *e);
+
+/** pmem_zero() - zero @size bytes at @offset of the device, so that a fresh
+ * VM never sees another tenant's RAM; maps piecewise. */
+_must_check_ int pmem_zero(const char *path, uint64_t offset, uint64_t size,
+			   struct err *e);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One systemd scope a VM, asked for over /run/systemd/private (root's direct
+ * connection to PID 1: works in the initramfs and in the host, needs no
+ * D-Bus daemon).
+ */
+#ifndef HOLDOVER_UNIT_H
+#define HOLDOVER_UNIT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "err.h"
+
+/** unit_manager_present() - true if PID 1 is systemd (sd_booted()'s rule). */
+bool unit_manager_present(void);
+
+/** unit_scope_name() - "holdover-NAME.scope", escaped as systemd-escape does
+ * where needed. */
+_must_check_ int unit_scope_name(const char *vm_name, char *out, size_t size,
+				 struct err *e);
+
+/**
+ * unit_start_scope() - StartTransientUnit() and wait for its job
+ * @scope: unit name
+ * @description: shown by systemctl
+ * @pid: process to put into it; must not have been started by systemd
+ *
+ * Slice machine.slice, DefaultDependencies=no, Conflicts=/Before= of the
+ * shutdown targets (poweroff, reboot, halt; kexec left out), CollectMode
+ * inactive-or-failed, and on systemd >= 255 SurviveFinalKillSignal.
+ * IgnoreOnIsolate is a scope's default. TIMEOUT after @timeout_ms.
+ */
+_must_check_ int unit_start_scope(const char *scope, const char *description,
+				  pid_t pid, int timeout_ms, struct err *e);
+
+#endif

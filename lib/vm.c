@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "vm.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const char *const placement_names[] = {
+	[VM_PLACE_SYSROOT] = "sysroot",
+	[VM_PLACE_LATE] = "late",
+};
+
+static const char *const on_failure_names[] = {
+	[VM_FAIL_KEEP] = "keep",
+	[VM_FAIL_COLD_BOOT] = "cold-boot",
+	[VM_FAIL_IGNORE] = "ignore",
+};
+
+void vm_free(struct vm *vm)
+{
+	free(vm->qemu);
+	free(vm->machine);
+	free(vm->memdev);
+	for (unsigned int i = 0; i < vm->nargs; i++)
+		free(vm->args[i]);
+	free(vm->args);
+	memset(vm, 0, sizeof(*vm));
+}
+
+int vm_name_check(const char *name, struct err *e)
+{
+	size_t n = strlen(name);
+	bool ok = n && n <= VM_NAME_MAX && isalnum((unsigned char)*name);
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = isalnum((unsigned char)name[i]) || strchr("_.-", name[i]);
+	if (!ok)
+		return err_set(e, ERR_USAGE,
+			       "'%.80s' is not a VM name: use 1 to %d letters, "
+			       "digits, '.', '_' and '-', beginning with a "
+			       "letter or digit",
+			       name, VM_NAME_MAX);
+	return 0;
+}
+
+/**
+ * next_word() - unquote one word in place
+ * @p: in: start of the word; out: the byte after it
+ *
+ * Returns the word, or NULL when a quote is left open. Unquoting only ever
+ * shortens, so the text is its own buffer.
+ */
+static char *next_word(char **p)
+{
+	char *word = *p, *w = *p, *r = *p, quote = 0;
+
+	for (; *r && (quote || !isspace((unsigned char)*r)); r++) {
+		if (quote ? *r == quote : (*r == '\'' || *r == '"')) {
+			quote = quote ? 0 : *r;
+			continue;
+		}
+		if (*r == '\\' && quote != '\'' && r[1])
+			r++;
+		*w++ = *r;
+	}
+	if (*r)
+		r++;
+	*p = r;
+	*w = '\0';
+	return quote ? NULL : word;
+}
+
+int vm_split_args(const char *text, char ***args, unsigned int *nargs,
+		  struct err *e)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	struct vm tmp = { 0 };
+	char *p = copy;
+
+	tmp.args = calloc(VM_ARGS_MAX + 1, sizeof(char *));
+	if (!copy || !tmp.args)
+		goto nomem;
+	for (;;) {
+		char *word;
+
+		while (isspace((unsigned char)*p))
+			p++;
+		if (!*p)
+			break;
+		word = next_word(&p);
+		if (!word) {
+			vm_free(&tmp);
+			return err_set(e, ERR_USAGE,
+				       "a quote is left open; close it");
+		}
+		if (tmp.nargs == VM_ARGS_MAX) {
+			vm_free(&tmp);
+			return err_set(e, ERR_USAGE, "more than %d words",
+				       VM_ARGS_MAX);
+		}
+		tmp.args[tmp.nargs] = strdup(word);
+		if (!tmp.args[tmp.nargs++])
+			goto nomem;
+	}
+	*args = tmp.args;
+	*nargs = tmp.nargs;
+	return 0;
+nomem:
+	vm_free(&tmp);
+	return err_set(e, ERR_IO, "out of memory");
+}
+
+/* What Holdover itself puts on QEMU's command line, and what would make a
+ * resume impossible. */
+static const struct {
+	const char *option, *remedy;
+} owned_options[] = {
+	{ "m", "set 'memory =' instead" },
+	{ "machine", "set 'machine =' instead" },
+	{ "M", "set 'machine =' instead" },
+	{ "name", "the file's name is the VM's name" },
+	{ "S", "Holdover starts and resumes the VM itself" },
+	{ "incoming", "Holdover starts and resumes the VM itself" },
+	{ "loadvm", "Holdover starts and resumes the VM itself" },
+	{ "daemonize", "Holdover keeps the process in a scope of its own" },
+	{ "pidfile", "see /run/holdover/NAME/state.json" },
+	{ "chroot", "Holdover chooses the root of the process" },
+	{ "mem-path", "Holdover puts the RAM on pmem by 'memory ='" },
+	{ "mem-prealloc", "RAM on pmem is always there" },
+	{ "readconfig", "write the options themselves into 'args ='" },
+};
+
+static int args_check(const struct vm *vm, struct err *e)
+{
+	for (unsigned int i = 0; i < vm->nargs; i++) {
+		const char *a = vm->args[i];
+
+		if (*a != '-')
+			continue;
+		a += 1 + (a[1] == '-');
+		for (size_t k = 0; k < ARRAY_LEN(owned_options); k++)
+			if (!strcmp(a, owned_options[k].option))
+				return err_set(e, ERR_USAGE,
+					       "args: %s is Holdover's own; %s",
+					       vm->args[i],
+					       owned_options[k].remedy);
+	}
+	return 0;
+}
+
+/* The seed's own command line has the backend among the arguments; say how it
+ * is written here instead of leaving it to QEMU's duplicate-id message. */
+static int backend_check(const struct vm *vm, struct err *e)
+{
+	for (unsigned int i = 0; i + 1 < vm->nargs; i++) {
+		const char *v = vm->args[i + 1];
+
+		if (strcmp(vm->args[i], "-object") &&
+		    strcmp(vm->args[i], "--object"))
+			continue;
+		if (strncmp(v, "memory-backend-", 15))
+			continue;
+		if (!strncmp(v, "memory-backend-file,", 20) &&
+		    strstr(v, "share=on"))
+			return err_set(e, ERR_USAGE,
+				       "args: '%.80s': the RAM backend is "
+				       "Holdover's own; set 'memory =' and "
+				       "'memdev =' (its id) instead",
+				       v);
+		return err_set(e, ERR_USAGE,
+			       "args: '%.80s' is RAM that is not share=on and "
+			       "would be lost in the jump; set 'memory =' so "
+			       "that the RAM lies on pmem",
+			       v);
+	}
+	return 0;
+}
+
+int vm_check(const struct vm *vm, struct err *e)
+{
+	if (vm_name_check(vm->name, e) < 0)
+		return -1;
+	if (!vm->qemu || *vm->qemu != '/')
+		return err_set(e, ERR_USAGE,
+			       "qemu: '%.80s' is not an absolute path",
+			       vm->qemu ? vm->qemu : "");
+	if (!vm->machine || !*vm->machine)
+		return err_set(e, ERR_USAGE,
+			       "machine is missing; write 'machine = q35'");
+	if (!vm->memory || vm->memory % (2 << 20))
+		return err_set(e, ERR_USAGE,
+			       "memory: %llu bytes is not a multiple of 2M, "
+			       "the alignment of a DAX device",
+			       (unsigned long long)vm->memory);
+	if (!vm->memdev || !*vm->memdev || strpbrk(vm->memdev, ",= /"))
+		return err_set(e, ERR_USAGE,
+			       "memdev: '%.80s' is not a QEMU object id",
+			       vm->memdev ? vm->memdev : "");
+	if (vm->timeout_ms <= 0)
+		return err_set(e, ERR_USAGE, "timeout must be at least 1");
+	if (args_check(vm, e) < 0)
+		return -1;
+	return backend_check(vm, e);
+}
+
+static int name_index(const char *s, const char *const *names, size_t n,
+		      const char *what, struct err *e)
+{
+	char list[128] = "";
+
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(s, names[i]))
+			return (int)i;
+		snprintf(list + strlen(list), sizeof(list) - strlen(list),
+			 "%s%s", i ? ", " : "", names[i]);
+	}
+	return err_set(e, ERR_USAGE, "%s: '%.40s' is none of %s", what, s,
+		       list);
+}
+
+const char *vm_placement_name(enum vm_placement p)
+{
+	return placement_names[p];
+}
+
+const char *vm_on_failure_name(enum vm_on_failure f)
+{
+	return on_failure_names[f];
+}
+
+int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e)
+{
+	int i = name_index(s, placement_names, ARRAY_LEN(placement_names),
+			   "placement", e);
+
+	if (i < 0)
+		return -1;
+	*out = (enum vm_placement)i;
+	return 0;
+}
+
+int vm_on_failure_parse(const char *s, enum vm_on_failure *out, struct err *e)
+{
+	int i = name_index(s, on_failure_names, ARRAY_LEN(on_failure_names),
+			   "on-failure", e);
+
+	if (i < 0)
+		return -1;
+	*out = (enum vm_on_failure)i;
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One VM as its configuration file or the manifest describes it. */
+#ifndef HOLDOVER_VM_H
+#define HOLDOVER_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+
+/* Also the number of records and extents in a ledger; ledger_format.h checks
+ * that they agree. */
+#define VM_MAX 64
+#define VM_NAME_MAX 47
+#define VM_ARGS_MAX 512
+#define VM_DISKS_MAX 64
+
+/**
+ * enum vm_placement - the earliest point of the boot at which a VM is resumed
+ * @VM_PLACE_SYSROOT: in the initramfs, QEMU executed from the mounted root
+ * @VM_PLACE_LATE: by an early unit of the real root
+ */
+enum vm_placement { VM_PLACE_SYSROOT, VM_PLACE_LATE };
+
+/** enum vm_on_failure - what becomes of a VM that could not be resumed */
+enum vm_on_failure { VM_FAIL_KEEP, VM_FAIL_COLD_BOOT, VM_FAIL_IGNORE };
+
+/**
+ * struct vm - what QEMU is started from
+ * @name: [A-Za-z0-9][A-Za-z0-9_.-]*, at most VM_NAME_MAX bytes, never a path
+ * @qemu: absolute path of the QEMU program, as seen in the host's root
+ * @machine: value of -machine, e.g. "q35"; the manifest has the versioned
+ *	type in place of an alias
+ * @memory: bytes of guest RAM, = size of its extent
+ * @memdev: id of the memory backend, default "holdover.ram"; part of the
+ *	migration stream (RAM block name), so it never changes in a VM's life
+ * @args: the rest of the command line, owned strings, NULL-terminated;
+ *	nothing that Holdover adds itself (-object of the RAM, -m, -machine,
+ *	-S, -incoming, -name, -chardev/-mon of its sockets)
+ * @nargs: number of @args
+ * @placement: see enum vm_placement
+ * @on_failure: see enum vm_on_failure
+ * @priority: lower is started first; default 100
+ * @timeout_ms: deadline of one resume from spawn to RUNNING
+ */
+struct vm {
+	char name[VM_NAME_MAX + 1];
+	char *qemu;
+	char *machine;
+	uint64_t memory;
+	char *memdev;
+	char **args;
+	unsigned int nargs;
+	enum vm_placement placement;
+	enum vm_on_failure on_failure;
+	int priority;
+	int timeout_ms;
+};
+
+void vm_free(struct vm *vm);
+#define _cleanup_vm_ _cleanup_(vm_free)
+
+/** vm_name_check() - USAGE error unless @name is a valid VM name. */
+_must_check_ int vm_name_check(const char *name, struct err *e);
+
+/** vm_split_args() - split @text into words as a shell quotes them: blanks
+ * separate, '...' and "..." group, \ quotes one character outside '...'.
+ * No variables, no globs, no commands. USAGE on an open quote or on more than
+ * VM_ARGS_MAX words. @args is NULL-terminated and owned by the caller. */
+_must_check_ int vm_split_args(const char *text, char ***args,
+			       unsigned int *nargs, struct err *e);
+
+/** vm_check() - the rules that hold for a VM from a file and from a manifest
+ * alike: name, absolute qemu path, memory a multiple of 2 MiB, no argument
+ * that Holdover owns. */
+_must_check_ int vm_check(const struct vm *vm, struct err *e);
+
+/** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
+ * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
+ * args (continuation lines allowed), placement = sysroot|late,
+ * on-failure = keep|cold-boot|ignore, priority, timeout (seconds). */
+_must_check_ int vm_load(const char *dir, const char *name, struct vm *out,
+			 struct err *e);
+
+const char *vm_placement_name(enum vm_placement p);
+const char *vm_on_failure_name(enum vm_on_failure f);
+_must_check_ int vm_placement_parse(const char *s, enum vm_placement *out,
+				    struct err *e);
+_must_check_ int vm_on_failure_parse(const char *s, enum vm_on_failure *out,
+				     struct err *e);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <string.h>
+
+#include "config.h"
+#include "io.h"
+#include "vm.h"
+
+struct load {
+	struct vm vm;
+	struct buf args;
+};
+
+static void load_free(struct load *l)
+{
+	vm_free(&l->vm);
+	buf_free(&l->args);
+}
+
+static int append_args(struct load *l, const char *value, struct err *e)
+{
+	size_t add = strlen(value);
+	char *bigger = realloc(l->args.data, l->args.len + add + 2);
+
+	if (!bigger)
+		return err_sys(e, ENOMEM, "args");
+	l->args.data = bigger;
+	bigger[l->args.len] = ' ';
+	memcpy(bigger + l->args.len + 1, value, add + 1);
+	l->args.len += add + 1;
+	return 0;
+}
+
+static int parse_priority(const char *value, int *out, struct err *e)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(value, &end, 10);
+	if (errno || end == value || *end || n < 0 || n > 1000)
+		return err_set(e, ERR_USAGE,
+			       "priority: '%.40s' is not a number from 0 to "
+			       "1000",
+			       value);
+	*out = (int)n;
+	return 0;
+}
+
+static int set_vm(struct load *l, const char *key, const char *value,
+		  struct err *e)
+{
+	struct vm *vm = &l->vm;
+
+	if (!strcmp(key, "args"))
+		return append_args(l, value, e);
+	if (!strcmp(key, "qemu"))
+		return config_set_string(&vm->qemu, value, e);
+	if (!strcmp(key, "machine"))
+		return config_set_string(&vm->machine, value, e);
+	if (!strcmp(key, "memdev"))
+		return config_set_string(&vm->memdev, value, e);
+	if (!strcmp(key, "memory"))
+		return io_parse_size(value, &vm->memory, e);
+	if (!strcmp(key, "placement"))
+		return vm_placement_parse(value, &vm->placement, e);
+	if (!strcmp(key, "on-failure"))
+		return vm_on_failure_parse(value, &vm->on_failure, e);
+	if (!strcmp(key, "priority"))
+		return parse_priority(value, &vm->priority, e);
+	if (!strcmp(key, "timeout"))
+		return config_parse_seconds(value, &vm->timeout_ms, e);
+	return config_unknown("vm", key, e);
+}
+
+static int set_key(void *ctx, const char *section, const char *key,
+		   const char *value, bool more, struct err *e)
+{
+	if (strcmp(section, "vm"))
+		return err_set(e, ERR_USAGE,
+			       "unknown section [%.60s]; there is only [vm]",
+			       section);
+	if (more && strcmp(key, "args"))
+		return err_set(e, ERR_USAGE,
+			       "'%.60s' is given twice, or continued by an "
+			       "indented line; only args may be",
+			       key);
+	return set_vm(ctx, key, value, e);
+}
+
+int vm_load(const char *dir, const char *name, struct vm *out, struct err *e)
+{
+	_cleanup_(load_free) struct load l = {
+		.vm = { .priority = 100, .timeout_ms = 60000 },
+	};
+	char path[4096];
+
+	if (vm_name_check(name, e) < 0)
+		return -1;
+	memcpy(l.vm.name, name, strlen(name) + 1);
+	if (io_path(path, sizeof(path), e, "%s/%s.conf", dir, name) < 0)
+		return -1;
+	if (config_set_string(&l.vm.qemu, "/usr/bin/qemu-system-x86_64", e) ||
+	    config_set_string(&l.vm.machine, "q35", e) ||
+	    config_set_string(&l.vm.memdev, "holdover.ram", e))
+		return -1;
+	if (config_ini(path, set_key, &l, e) < 0)
+		return -1;
+	if (vm_split_args(l.args.data ? l.args.data : "", &l.vm.args,
+			  &l.vm.nargs, e) < 0)
+		return err_wrap(e, "%s: args", path);
+	if (vm_check(&l.vm, e) < 0)
+		return err_wrap(e, "%s", path);
+	*out = l.vm;
+	memset(&l.vm, 0, sizeof(l.vm));
+	return 0;
+}
