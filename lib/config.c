@@ -12,8 +12,8 @@
 /* State of one file: inih cannot tell a repeated key from a continuation
  * line, so the keys seen are remembered here. */
 struct ini_run {
-	int (*set)(void *ctx, const char *section, const char *key,
-		   const char *value, bool more, struct err *e);
+	int (*set)(void *ctx, const char *section, const char *key, const char *value, bool more,
+		   struct err *e);
 	void *ctx;
 	const char *path;
 	struct err *e;
@@ -23,8 +23,7 @@ struct ini_run {
 };
 
 /* 1 if the key came before, 0 if it is new, -1 if there are too many. */
-static int remember_key(struct ini_run *run, const char *section,
-			const char *key)
+static int remember_key(struct ini_run *run, const char *section, const char *key)
 {
 	char full[256];
 
@@ -41,8 +40,7 @@ static int remember_key(struct ini_run *run, const char *section,
 	return 0;
 }
 
-static int on_value(void *user, const char *section, const char *name,
-		    const char *value, int lineno)
+static int on_value(void *user, const char *section, const char *name, const char *value, int lineno)
 {
 	struct ini_run *run = user;
 	int more = remember_key(run, section, name);
@@ -57,8 +55,8 @@ static int on_value(void *user, const char *section, const char *name,
 }
 
 int config_ini(const char *path,
-	       int (*set)(void *ctx, const char *section, const char *key,
-			  const char *value, bool more, struct err *e),
+	       int (*set)(void *ctx, const char *section, const char *key, const char *value,
+			  bool more, struct err *e),
 	       void *ctx, struct err *e)
 {
 	struct ini_run run = { .set = set, .ctx = ctx, .path = path, .e = e };
@@ -87,8 +85,7 @@ int config_ini(const char *path,
 
 int config_unknown(const char *section, const char *key, struct err *e)
 {
-	return err_set(e, ERR_USAGE, "unknown key '%.60s' in section [%.60s]",
-		       key, section);
+	return err_set(e, ERR_USAGE, "unknown key '%.60s' in section [%.60s]", key, section);
 }
 
 int config_set_string(char **dst, const char *value, struct err *e)
@@ -118,8 +115,7 @@ int config_parse_seconds(const char *value, int *ms, struct err *e)
 	return 0;
 }
 
-int config_parse_memmap(const char *value, uint64_t *size, uint64_t *start,
-			struct err *e)
+int config_parse_memmap(const char *value, uint64_t *size, uint64_t *start, struct err *e)
 {
 	char text[64];
 	char *mark;
@@ -128,8 +124,8 @@ int config_parse_memmap(const char *value, uint64_t *size, uint64_t *start,
 	mark = strchr(text, '!');
 	if (strlen(value) < sizeof(text) && mark) {
 		*mark = '\0';
-		if (io_parse_size(text, size, e) == 0 &&
-		    io_parse_size(mark + 1, start, e) == 0 && *size)
+		if (io_parse_size(text, size, e) == 0 && io_parse_size(mark + 1, start, e) == 0 &&
+		    *size)
 			return 0;
 	}
 	return err_set(e, ERR_USAGE,
@@ -138,13 +134,11 @@ int config_parse_memmap(const char *value, uint64_t *size, uint64_t *start,
 		       value);
 }
 
-static int set_region(struct config *c, const char *key, const char *value,
-		      struct err *e)
+static int set_region(struct config *c, const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(key, "memmap")) {
 		c->have_region = true;
-		return config_parse_memmap(value, &c->region_size,
-					   &c->region_start, e);
+		return config_parse_memmap(value, &c->region_size, &c->region_start, e);
 	}
 	if (!strcmp(key, "ledger-size")) {
 		if (io_parse_size(value, &c->ledger_size, e) < 0)
@@ -159,8 +153,7 @@ static int set_region(struct config *c, const char *key, const char *value,
 	return config_unknown("region", key, e);
 }
 
-static int set_kexec(struct config *c, const char *key, const char *value,
-		     struct err *e)
+static int set_kexec(struct config *c, const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(key, "kernel"))
 		return config_set_string(&c->kernel, value, e);
@@ -175,8 +168,8 @@ static int set_kexec(struct config *c, const char *key, const char *value,
 	return config_unknown("kexec", key, e);
 }
 
-static int set_key(void *ctx, const char *section, const char *key,
-		   const char *value, bool more, struct err *e)
+static int set_key(void *ctx, const char *section, const char *key, const char *value, bool more,
+		   struct err *e)
 {
 	int r;
 

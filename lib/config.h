@@ -40,8 +40,7 @@ void config_free(struct config *c);
 
 /** config_load() - read @path; a file that does not exist gives the defaults.
  * USAGE naming file, line and key for anything unknown or malformed. */
-_must_check_ int config_load(const char *path, struct config *out,
-			     struct err *e);
+_must_check_ int config_load(const char *path, struct config *out, struct err *e);
 
 /**
  * config_ini() - read one INI file
@@ -51,24 +50,21 @@ _must_check_ int config_load(const char *path, struct config *out,
  * ABSENT if there is no file; USAGE otherwise, naming file and line.
  */
 _must_check_ int config_ini(const char *path,
-			    int (*set)(void *ctx, const char *section,
-				       const char *key, const char *value,
-				       bool more, struct err *e),
+			    int (*set)(void *ctx, const char *section, const char *key,
+				       const char *value, bool more, struct err *e),
 			    void *ctx, struct err *e);
 
 /** config_unknown() - the USAGE error for a section or key nobody knows. */
 int config_unknown(const char *section, const char *key, struct err *e);
 
 /** config_set_string() - replace *@dst by a copy of @value. */
-_must_check_ int config_set_string(char **dst, const char *value,
-				   struct err *e);
+_must_check_ int config_set_string(char **dst, const char *value, struct err *e);
 
 /** config_parse_seconds() - 1 to 86400, into milliseconds. */
-_must_check_ int config_parse_seconds(const char *value, int *ms,
-				      struct err *e);
+_must_check_ int config_parse_seconds(const char *value, int *ms, struct err *e);
 
 /** config_parse_memmap() - "SIZE!START", as the kernel parameter has it. */
-_must_check_ int config_parse_memmap(const char *value, uint64_t *size,
-				     uint64_t *start, struct err *e);
+_must_check_ int config_parse_memmap(const char *value, uint64_t *size, uint64_t *start,
+				     struct err *e);
 
 #endif

@@ -50,8 +50,8 @@ int err_wrap(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	memcpy(old, e->msg, sizeof(old));
 	old[sizeof(old) - 1] = '\0';
-	snprintf(e->msg, sizeof(e->msg), "%s: %.*s", ctx,
-		 (int)(sizeof(e->msg) - strlen(ctx) - 3), old);
+	snprintf(e->msg, sizeof(e->msg), "%s: %.*s", ctx, (int)(sizeof(e->msg) - strlen(ctx) - 3),
+		 old);
 	return -1;
 }
 
@@ -63,12 +63,18 @@ void err_clear(struct err *e)
 const char *err_kind_name(enum err_kind kind)
 {
 	static const char *const names[ERR_KINDS] = {
-		[ERR_NONE] = "NONE",	     [ERR_ABSENT] = "ABSENT",
-		[ERR_STALE] = "STALE",	     [ERR_FORMAT] = "FORMAT",
-		[ERR_CHECKSUM] = "CHECKSUM", [ERR_MISMATCH] = "MISMATCH",
-		[ERR_IO] = "IO",	     [ERR_SPAWN] = "SPAWN",
-		[ERR_EXITED] = "EXITED",     [ERR_PROTOCOL] = "PROTOCOL",
-		[ERR_REFUSED] = "REFUSED",   [ERR_TIMEOUT] = "TIMEOUT",
+		[ERR_NONE] = "NONE",
+		[ERR_ABSENT] = "ABSENT",
+		[ERR_STALE] = "STALE",
+		[ERR_FORMAT] = "FORMAT",
+		[ERR_CHECKSUM] = "CHECKSUM",
+		[ERR_MISMATCH] = "MISMATCH",
+		[ERR_IO] = "IO",
+		[ERR_SPAWN] = "SPAWN",
+		[ERR_EXITED] = "EXITED",
+		[ERR_PROTOCOL] = "PROTOCOL",
+		[ERR_REFUSED] = "REFUSED",
+		[ERR_TIMEOUT] = "TIMEOUT",
 		[ERR_USAGE] = "USAGE",
 	};
 

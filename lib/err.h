@@ -57,8 +57,7 @@ struct err {
 };
 
 /** err_set() - fill in @e; returns -1, so that failing is one line. */
-int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
-	_printf_(3, 4);
+int err_set(struct err *e, enum err_kind kind, const char *fmt, ...) _printf_(3, 4);
 
 /** err_sys() - as err_set() with kind IO; appends strerror(@errnum). */
 int err_sys(struct err *e, int errnum, const char *fmt, ...) _printf_(3, 4);

@@ -19,8 +19,7 @@ void buf_free(struct buf *b)
 	b->len = 0;
 }
 
-int io_read_fd(int fd, const char *what, size_t max, struct buf *out,
-	       struct err *e)
+int io_read_fd(int fd, const char *what, size_t max, struct buf *out, struct err *e)
 {
 	_cleanup_free_ char *data = NULL;
 	size_t len = 0, cap = 4096;
@@ -48,9 +47,7 @@ int io_read_fd(int fd, const char *what, size_t max, struct buf *out,
 			break;
 		len += (size_t)n;
 		if (len > max)
-			return err_set(e, ERR_REFUSED,
-				       "%s is longer than %zu bytes", what,
-				       max);
+			return err_set(e, ERR_REFUSED, "%s is longer than %zu bytes", what, max);
 	}
 	data[len] = '\0';
 	out->data = steal_ptr(&data);
@@ -78,8 +75,7 @@ int io_read_line(const char *path, char *buf, size_t size, struct err *e)
 		return -1;
 	n = strcspn(b.data, "\n");
 	if (n >= size)
-		return err_set(e, ERR_REFUSED, "%s: line longer than %zu bytes",
-			       path, size - 1);
+		return err_set(e, ERR_REFUSED, "%s: line longer than %zu bytes", path, size - 1);
 	memcpy(buf, b.data, n);
 	buf[n] = '\0';
 	return 0;
@@ -94,13 +90,11 @@ int io_read_u64(const char *path, uint64_t *out, struct err *e)
 	errno = 0;
 	*out = strtoull(line, &end, 0);
 	if (errno || end == line || *end)
-		return err_set(e, ERR_FORMAT, "%s: '%s' is not a number", path,
-			       line);
+		return err_set(e, ERR_FORMAT, "%s: '%s' is not a number", path, line);
 	return 0;
 }
 
-int io_write_all(int fd, const void *data, size_t len, const char *what,
-		 struct err *e)
+int io_write_all(int fd, const void *data, size_t len, const char *what, struct err *e)
 {
 	const char *p = data;
 
@@ -135,8 +129,7 @@ static int fsync_folder(const char *path, struct err *e)
 	return 0;
 }
 
-int io_write_file(const char *path, const void *data, size_t len, mode_t mode,
-		  struct err *e)
+int io_write_file(const char *path, const void *data, size_t len, mode_t mode, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
 	char tmp[4096];
@@ -144,8 +137,7 @@ int io_write_file(const char *path, const void *data, size_t len, mode_t mode,
 	if (io_path(tmp, sizeof(tmp), e, "%s.tmp%d", path, (int)getpid()) < 0)
 		return -1;
 	(void)unlink(tmp);
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-		  mode);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_sys(e, errno, "creating %s", tmp);
 	if (fchmod(fd, mode) < 0) {
@@ -209,9 +201,7 @@ int io_mkdir_p(const char *path, mode_t mode, struct err *e)
 	if (lstat(path, &st) < 0)
 		return err_sys(e, errno, "%s", path);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(e, ERR_REFUSED,
-			       "%s is not a folder; remove it and try again",
-			       path);
+		return err_set(e, ERR_REFUSED, "%s is not a folder; remove it and try again", path);
 	if ((st.st_mode & 07777) != mode && chmod(path, mode) < 0)
 		return err_sys(e, errno, "setting the mode of %s", path);
 	return 0;
@@ -219,8 +209,7 @@ int io_mkdir_p(const char *path, mode_t mode, struct err *e)
 
 int io_memfd(const char *name, const void *data, size_t len, struct err *e)
 {
-	_cleanup_close_ int fd =
-		memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return err_sys(e, errno, "memfd %s", name);
@@ -233,8 +222,7 @@ int io_memfd(const char *name, const void *data, size_t len, struct err *e)
 
 int io_lock(const char *path, struct err *e)
 {
-	_cleanup_close_ int fd =
-		open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char pid[32] = "";
 
 	if (fd < 0)
@@ -262,8 +250,7 @@ int io_boot_id(uint8_t id[16], struct err *e)
 {
 	char line[64];
 
-	if (io_read_line("/proc/sys/kernel/random/boot_id", line, sizeof(line),
-			 e) < 0)
+	if (io_read_line("/proc/sys/kernel/random/boot_id", line, sizeof(line), e) < 0)
 		return -1;
 	return io_uuid_parse(line, id, e);
 }
@@ -272,20 +259,15 @@ int io_unhex(const char *text, uint8_t *out, size_t len, struct err *e)
 {
 	for (size_t i = 0; i < len * 2; i++) {
 		const char *digits = "0123456789abcdef";
-		const char *at =
-			text[i] ? strchr(digits, tolower((unsigned char)text[i])) :
-				  NULL;
+		const char *at = text[i] ? strchr(digits, tolower((unsigned char)text[i])) : NULL;
 
 		if (!at)
-			return err_set(e, ERR_FORMAT,
-				       "expected %zu hex digits, found '%.80s'",
+			return err_set(e, ERR_FORMAT, "expected %zu hex digits, found '%.80s'",
 				       len * 2, text);
-		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | (at - digits) :
-					       (at - digits) << 4);
+		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | (at - digits) : (at - digits) << 4);
 	}
 	if (text[len * 2])
-		return err_set(e, ERR_FORMAT,
-			       "expected %zu hex digits, found more", len * 2);
+		return err_set(e, ERR_FORMAT, "expected %zu hex digits, found more", len * 2);
 	return 0;
 }
 
@@ -305,8 +287,7 @@ int io_uuid_parse(const char *text, uint8_t id[16], struct err *e)
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
 		if (!text[i] || (text[i] == '-') != dash)
-			return err_set(e, ERR_FORMAT, "'%.40s' is not a uuid",
-				       text);
+			return err_set(e, ERR_FORMAT, "'%.40s' is not a uuid", text);
 		if (!dash)
 			hex[n++] = text[i];
 	}
@@ -321,8 +302,7 @@ void io_uuid_format(const uint8_t id[16], char text[37])
 	char hex[33];
 
 	io_hex(id, 16, hex);
-	snprintf(text, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-		 hex + 16, hex + 20);
+	snprintf(text, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
 int io_parse_size(const char *text, uint64_t *out, struct err *e)
@@ -335,9 +315,7 @@ int io_parse_size(const char *text, uint64_t *out, struct err *e)
 	errno = 0;
 	n = strtoull(text, &end, 0);
 	if (errno || end == text || !isdigit((unsigned char)*text))
-		return err_set(e, ERR_FORMAT,
-			       "'%.80s' is not a size; write 512M, 4G or bytes",
-			       text);
+		return err_set(e, ERR_FORMAT, "'%.80s' is not a size; write 512M, 4G or bytes", text);
 	if (*end) {
 		at = strchr(suffixes, toupper((unsigned char)*end));
 		if (!at || end[1])
@@ -347,8 +325,7 @@ int io_parse_size(const char *text, uint64_t *out, struct err *e)
 				       text);
 		for (long i = 0; i <= at - suffixes; i++) {
 			if (n > UINT64_MAX / 1024)
-				return err_set(e, ERR_FORMAT,
-					       "'%.80s' is too large", text);
+				return err_set(e, ERR_FORMAT, "'%.80s' is too large", text);
 			n *= 1024;
 		}
 	}

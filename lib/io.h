@@ -25,32 +25,27 @@ void buf_free(struct buf *b);
  * file, REFUSED if it is longer than @max, IO otherwise. sysfs and procfs
  * files are read until EOF, whatever st_size says.
  */
-_must_check_ int io_read_file(const char *path, size_t max, struct buf *out,
-			      struct err *e);
+_must_check_ int io_read_file(const char *path, size_t max, struct buf *out, struct err *e);
 
 /** io_read_fd() - as io_read_file() from the current position of @fd. */
-_must_check_ int io_read_fd(int fd, const char *what, size_t max,
-			    struct buf *out, struct err *e);
+_must_check_ int io_read_fd(int fd, const char *what, size_t max, struct buf *out, struct err *e);
 
 /** io_read_line() - first line of a small file into @buf, without newline. */
-_must_check_ int io_read_line(const char *path, char *buf, size_t size,
-			      struct err *e);
+_must_check_ int io_read_line(const char *path, char *buf, size_t size, struct err *e);
 
 /** io_read_u64() - a file that holds one number, decimal or 0x hex. */
 _must_check_ int io_read_u64(const char *path, uint64_t *out, struct err *e);
 
 /** io_write_all() - write the whole of @data, over short writes and EINTR. */
-_must_check_ int io_write_all(int fd, const void *data, size_t len,
-			      const char *what, struct err *e);
+_must_check_ int io_write_all(int fd, const void *data, size_t len, const char *what, struct err *e);
 
 /** io_write_file() - replace @path atomically: temporary name, fsync, rename,
  * fsync of the folder. The file gets exactly @mode. */
-_must_check_ int io_write_file(const char *path, const void *data, size_t len,
-			       mode_t mode, struct err *e);
+_must_check_ int io_write_file(const char *path, const void *data, size_t len, mode_t mode,
+			       struct err *e);
 
 /** io_write_sysfs() - one write() of @text to an existing file. */
-_must_check_ int io_write_sysfs(const char *path, const char *text,
-				struct err *e);
+_must_check_ int io_write_sysfs(const char *path, const char *text, struct err *e);
 
 /** io_unlink_durable() - remove @path if it is there and fsync its folder. */
 _must_check_ int io_unlink_durable(const char *path, struct err *e);
@@ -79,8 +74,7 @@ void io_uuid_format(const uint8_t id[16], char text[37]);
 
 /** io_hex() - lower-case hex of @len bytes into @out (2 * len + 1 bytes). */
 void io_hex(const uint8_t *data, size_t len, char *out);
-_must_check_ int io_unhex(const char *text, uint8_t *out, size_t len,
-			  struct err *e);
+_must_check_ int io_unhex(const char *text, uint8_t *out, size_t len, struct err *e);
 
 /** io_parse_size() - "512M", "4G", "0x1000", "2097152": bytes, suffixes
  * K M G T (powers of 1024), as memmap= and QEMU understand them. */
@@ -93,7 +87,6 @@ void io_format_size(uint64_t bytes, char *out, size_t size);
 int64_t io_now_ms(void);
 
 /** io_path() - printf a path into @buf; REFUSED if it does not fit. */
-_must_check_ int io_path(char *buf, size_t size, struct err *e, const char *fmt,
-			 ...) _printf_(4, 5);
+_must_check_ int io_path(char *buf, size_t size, struct err *e, const char *fmt, ...) _printf_(4, 5);
 
 #endif

@@ -72,15 +72,13 @@ void manifest_free(struct manifest *m);
 #define _cleanup_manifest_ _cleanup_(manifest_free)
 
 /** manifest_encode() - compact JSON, owned by the caller. */
-_must_check_ int manifest_encode(const struct manifest *m, struct buf *out,
-				 struct err *e);
+_must_check_ int manifest_encode(const struct manifest *m, struct buf *out, struct err *e);
 
 /** manifest_decode() - strict about everything that it uses (types, ranges,
  * duplicate names and indices, vm_check() on each VM, extents that overlap or
  * leave the device, blobs that leave the blob area), lenient towards unknown
  * members, which a newer minor version may add. */
-_must_check_ int manifest_decode(const struct buf *json,
-				 const struct ledger_geometry *geo,
+_must_check_ int manifest_decode(const struct buf *json, const struct ledger_geometry *geo,
 				 struct manifest *out, struct err *e);
 
 #endif

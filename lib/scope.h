@@ -54,11 +54,11 @@ static inline int steal_fd(int *fd)
 }
 
 /** steal_ptr() - take ownership of a pointer out of a cleanup variable. */
-#define steal_ptr(p)                      \
-	({                                \
+#define steal_ptr(p)                          \
+	({                                    \
 		__typeof__(*(p)) got_ = *(p); \
-		*(p) = NULL;              \
-		got_;                     \
+		*(p) = NULL;                  \
+		got_;                         \
 	})
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -22,8 +22,7 @@ struct ticket {
 #define TICKET_FILE_SIZE 192
 
 /** ticket_make() - fresh key; the rest from @geo and @generation. */
-_must_check_ int ticket_make(struct ticket *t,
-			     const struct ledger_geometry *geo,
+_must_check_ int ticket_make(struct ticket *t, const struct ledger_geometry *geo,
 			     uint64_t generation, struct err *e);
 
 /** ticket_wipe() - overwrite the key in a way the compiler cannot drop. */
@@ -34,17 +33,14 @@ void ticket_wipe(struct ticket *t);
 void ticket_id(const struct ticket *t, uint8_t id[16]);
 
 void ticket_encode(const struct ticket *t, uint8_t out[TICKET_FILE_SIZE]);
-_must_check_ int ticket_decode(const uint8_t *data, size_t len,
-			       struct ticket *out, struct err *e);
+_must_check_ int ticket_decode(const uint8_t *data, size_t len, struct ticket *out, struct err *e);
 
 /** ticket_load() - read a ticket file; ABSENT if there is none, REFUSED if
  * its owner is not root or others may read it. */
-_must_check_ int ticket_load(const char *path, struct ticket *out,
-			     struct err *e);
+_must_check_ int ticket_load(const char *path, struct ticket *out, struct err *e);
 
 /** ticket_save() - durable, 0600. */
-_must_check_ int ticket_save(const char *path, const struct ticket *t,
-			     struct err *e);
+_must_check_ int ticket_save(const char *path, const struct ticket *t, struct err *e);
 
 /** ticket_shred() - overwrite the content in place, then unlink; no error if
  * there is none. */
@@ -53,7 +49,6 @@ _must_check_ int ticket_shred(const char *path, struct err *e);
 /** ticket_cpio() - a newc archive of one file "holdover.ticket" (0400, root)
  * and the trailer; length a multiple of 512, @out owned by the caller (wipe
  * with sodium_memzero before freeing). */
-_must_check_ int ticket_cpio(const struct ticket *t, struct buf *out,
-			     struct err *e);
+_must_check_ int ticket_cpio(const struct ticket *t, struct buf *out, struct err *e);
 
 #endif

@@ -69,8 +69,7 @@ static char *next_word(char **p)
 	return quote ? NULL : word;
 }
 
-int vm_split_args(const char *text, char ***args, unsigned int *nargs,
-		  struct err *e)
+int vm_split_args(const char *text, char ***args, unsigned int *nargs, struct err *e)
 {
 	_cleanup_free_ char *copy = strdup(text);
 	struct vm tmp = { 0 };
@@ -89,13 +88,11 @@ int vm_split_args(const char *text, char ***args, unsigned int *nargs,
 		word = next_word(&p);
 		if (!word) {
 			vm_free(&tmp);
-			return err_set(e, ERR_USAGE,
-				       "a quote is left open; close it");
+			return err_set(e, ERR_USAGE, "a quote is left open; close it");
 		}
 		if (tmp.nargs == VM_ARGS_MAX) {
 			vm_free(&tmp);
-			return err_set(e, ERR_USAGE, "more than %d words",
-				       VM_ARGS_MAX);
+			return err_set(e, ERR_USAGE, "more than %d words", VM_ARGS_MAX);
 		}
 		tmp.args[tmp.nargs] = strdup(word);
 		if (!tmp.args[tmp.nargs++])
@@ -139,10 +136,8 @@ static int args_check(const struct vm *vm, struct err *e)
 		a += 1 + (a[1] == '-');
 		for (size_t k = 0; k < ARRAY_LEN(owned_options); k++)
 			if (!strcmp(a, owned_options[k].option))
-				return err_set(e, ERR_USAGE,
-					       "args: %s is Holdover's own; %s",
-					       vm->args[i],
-					       owned_options[k].remedy);
+				return err_set(e, ERR_USAGE, "args: %s is Holdover's own; %s",
+					       vm->args[i], owned_options[k].remedy);
 	}
 	return 0;
 }
@@ -154,13 +149,11 @@ static int backend_check(const struct vm *vm, struct err *e)
 	for (unsigned int i = 0; i + 1 < vm->nargs; i++) {
 		const char *v = vm->args[i + 1];
 
-		if (strcmp(vm->args[i], "-object") &&
-		    strcmp(vm->args[i], "--object"))
+		if (strcmp(vm->args[i], "-object") && strcmp(vm->args[i], "--object"))
 			continue;
 		if (strncmp(v, "memory-backend-", 15))
 			continue;
-		if (!strncmp(v, "memory-backend-file,", 20) &&
-		    strstr(v, "share=on"))
+		if (!strncmp(v, "memory-backend-file,", 20) && strstr(v, "share=on"))
 			return err_set(e, ERR_USAGE,
 				       "args: '%.80s': the RAM backend is "
 				       "Holdover's own; set 'memory =' and "
@@ -180,20 +173,17 @@ int vm_check(const struct vm *vm, struct err *e)
 	if (vm_name_check(vm->name, e) < 0)
 		return -1;
 	if (!vm->qemu || *vm->qemu != '/')
-		return err_set(e, ERR_USAGE,
-			       "qemu: '%.80s' is not an absolute path",
+		return err_set(e, ERR_USAGE, "qemu: '%.80s' is not an absolute path",
 			       vm->qemu ? vm->qemu : "");
 	if (!vm->machine || !*vm->machine)
-		return err_set(e, ERR_USAGE,
-			       "machine is missing; write 'machine = q35'");
+		return err_set(e, ERR_USAGE, "machine is missing; write 'machine = q35'");
 	if (!vm->memory || vm->memory % (2 << 20))
 		return err_set(e, ERR_USAGE,
 			       "memory: %llu bytes is not a multiple of 2M, "
 			       "the alignment of a DAX device",
 			       (unsigned long long)vm->memory);
 	if (!vm->memdev || !*vm->memdev || strpbrk(vm->memdev, ",= /"))
-		return err_set(e, ERR_USAGE,
-			       "memdev: '%.80s' is not a QEMU object id",
+		return err_set(e, ERR_USAGE, "memdev: '%.80s' is not a QEMU object id",
 			       vm->memdev ? vm->memdev : "");
 	if (vm->timeout_ms <= 0)
 		return err_set(e, ERR_USAGE, "timeout must be at least 1");
@@ -202,19 +192,18 @@ int vm_check(const struct vm *vm, struct err *e)
 	return backend_check(vm, e);
 }
 
-static int name_index(const char *s, const char *const *names, size_t n,
-		      const char *what, struct err *e)
+static int name_index(const char *s, const char *const *names, size_t n, const char *what,
+		      struct err *e)
 {
 	char list[128] = "";
 
 	for (size_t i = 0; i < n; i++) {
 		if (!strcmp(s, names[i]))
 			return (int)i;
-		snprintf(list + strlen(list), sizeof(list) - strlen(list),
-			 "%s%s", i ? ", " : "", names[i]);
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
+			 names[i]);
 	}
-	return err_set(e, ERR_USAGE, "%s: '%.40s' is none of %s", what, s,
-		       list);
+	return err_set(e, ERR_USAGE, "%s: '%.40s' is none of %s", what, s, list);
 }
 
 const char *vm_placement_name(enum vm_placement p)
@@ -229,8 +218,7 @@ const char *vm_on_failure_name(enum vm_on_failure f)
 
 int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e)
 {
-	int i = name_index(s, placement_names, ARRAY_LEN(placement_names),
-			   "placement", e);
+	int i = name_index(s, placement_names, ARRAY_LEN(placement_names), "placement", e);
 
 	if (i < 0)
 		return -1;
@@ -240,8 +228,7 @@ int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e)
 
 int vm_on_failure_parse(const char *s, enum vm_on_failure *out, struct err *e)
 {
-	int i = name_index(s, on_failure_names, ARRAY_LEN(on_failure_names),
-			   "on-failure", e);
+	int i = name_index(s, on_failure_names, ARRAY_LEN(on_failure_names), "on-failure", e);
 
 	if (i < 0)
 		return -1;

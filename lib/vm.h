@@ -67,8 +67,7 @@ _must_check_ int vm_name_check(const char *name, struct err *e);
  * separate, '...' and "..." group, \ quotes one character outside '...'.
  * No variables, no globs, no commands. USAGE on an open quote or on more than
  * VM_ARGS_MAX words. @args is NULL-terminated and owned by the caller. */
-_must_check_ int vm_split_args(const char *text, char ***args,
-			       unsigned int *nargs, struct err *e);
+_must_check_ int vm_split_args(const char *text, char ***args, unsigned int *nargs, struct err *e);
 
 /** vm_check() - the rules that hold for a VM from a file and from a manifest
  * alike: name, absolute qemu path, memory a multiple of 2 MiB, no argument
@@ -79,14 +78,11 @@ _must_check_ int vm_check(const struct vm *vm, struct err *e);
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
  * args (continuation lines allowed), placement = sysroot|late,
  * on-failure = keep|cold-boot|ignore, priority, timeout (seconds). */
-_must_check_ int vm_load(const char *dir, const char *name, struct vm *out,
-			 struct err *e);
+_must_check_ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e);
 
 const char *vm_placement_name(enum vm_placement p);
 const char *vm_on_failure_name(enum vm_on_failure f);
-_must_check_ int vm_placement_parse(const char *s, enum vm_placement *out,
-				    struct err *e);
-_must_check_ int vm_on_failure_parse(const char *s, enum vm_on_failure *out,
-				     struct err *e);
+_must_check_ int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e);
+_must_check_ int vm_on_failure_parse(const char *s, enum vm_on_failure *out, struct err *e);
 
 #endif

@@ -47,8 +47,7 @@ static int parse_priority(const char *value, int *out, struct err *e)
 	return 0;
 }
 
-static int set_vm(struct load *l, const char *key, const char *value,
-		  struct err *e)
+static int set_vm(struct load *l, const char *key, const char *value, struct err *e)
 {
 	struct vm *vm = &l->vm;
 
@@ -73,13 +72,11 @@ static int set_vm(struct load *l, const char *key, const char *value,
 	return config_unknown("vm", key, e);
 }
 
-static int set_key(void *ctx, const char *section, const char *key,
-		   const char *value, bool more, struct err *e)
+static int set_key(void *ctx, const char *section, const char *key, const char *value, bool more,
+		   struct err *e)
 {
 	if (strcmp(section, "vm"))
-		return err_set(e, ERR_USAGE,
-			       "unknown section [%.60s]; there is only [vm]",
-			       section);
+		return err_set(e, ERR_USAGE, "unknown section [%.60s]; there is only [vm]", section);
 	if (more && strcmp(key, "args"))
 		return err_set(e, ERR_USAGE,
 			       "'%.60s' is given twice, or continued by an "
@@ -106,8 +103,7 @@ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e)
 		return -1;
 	if (config_ini(path, set_key, &l, e) < 0)
 		return -1;
-	if (vm_split_args(l.args.data ? l.args.data : "", &l.vm.args,
-			  &l.vm.nargs, e) < 0)
+	if (vm_split_args(l.args.data ? l.args.data : "", &l.vm.args, &l.vm.nargs, e) < 0)
 		return err_wrap(e, "%s: args", path);
 	if (vm_check(&l.vm, e) < 0)
 		return err_wrap(e, "%s", path);

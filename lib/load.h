@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The agent's side of a VM's way: load the device state, commit, continue. */
+#ifndef HOLDOVER_LOAD_H
+#define HOLDOVER_LOAD_H
+
+#include "plan.h"
+
+/**
+ * struct load - one VM being resumed, in one plan from greeting to announce
+ * @vm_name: not owned
+ * @state_fd: memfd with the device state; stays the caller's
+ * @cpr_reboot: it was saved with mode=cpr-reboot
+ * @run: continue it; false: it had been paused by its owner and stays so
+ * @commit: called when the state is loaded and QEMU says "paused", before
+ *	`cont` is sent: persists RELEASED. -1 fails the plan, and `cont` is
+ *	never sent.
+ * @running: called when QEMU has said RESUME (or right after @commit if @run
+ *	is false): persists RUNNING
+ * @ctx: for the hooks
+ * @committed: result: @commit has returned 0
+ * @resumed: result: QEMU has said RESUME
+ */
+struct load {
+	const char *vm_name;
+	int state_fd;
+	bool cpr_reboot;
+	bool run;
+	int (*connected)(struct load *l, struct err *e);
+	int (*loaded)(struct load *l, struct err *e);
+	int (*commit)(struct load *l, struct err *e);
+	int (*running)(struct load *l, struct err *e);
+	void *ctx;
+	bool committed;
+	bool resumed;
+	int read_fd;
+};
+
+/** load_plan() - set up @p to take the QEMU behind @q (started with -S
+ * -incoming defer) through @l. */
+void load_plan(struct plan *p, struct load *l, struct qmp *q, int pidfd, int timeout_ms);
+
+/** load_finish() - close what the plan opened. */
+void load_finish(struct load *l);
+
+#endif

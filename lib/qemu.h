@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Starting a QEMU process: the same command line for a fresh VM and for a
+ * resumed one, but for what makes it wait for its state. */
+#ifndef HOLDOVER_QEMU_H
+#define HOLDOVER_QEMU_H
+
+#include <sys/types.h>
+
+#include "vm.h"
+
+/* Where everything about a running VM lies: RUN_DIR/NAME/... */
+#define HOLDOVER_RUN_DIR "/run/holdover"
+
+/**
+ * struct qemu_launch - how to start one QEMU
+ * @vm: what to start
+ * @mem_path: DAX device (or file) of this boot
+ * @mem_offset: of the VM's extent; given to QEMU only if not 0, since QEMU
+ *	< 8.1 has no offset=
+ * @incoming: wait for device state (-incoming defer)
+ * @root: chroot() there before exec, or NULL; in an initramfs this is the
+ *	mounted root, so that the process keeps a valid root after switch-root
+ * @survive: argv[0] begins with '@', which systemd's killing spree at
+ *	switch-root respects for processes of root
+ * @scope: systemd scope to put it into, or NULL
+ */
+struct qemu_launch {
+	const struct vm *vm;
+	const char *mem_path;
+	uint64_t mem_offset;
+	bool incoming;
+	const char *root;
+	bool survive;
+	const char *scope;
+};
+
+/**
+ * struct qemu_proc - a started QEMU
+ * @pid: its process
+ * @pidfd: owned
+ * @start_time: field 22 of /proc/PID/stat; with @pid a safe identity
+ * @ctl: connected to its control monitor (QMP, nothing sent yet), owned
+ */
+struct qemu_proc {
+	pid_t pid;
+	int pidfd;
+	uint64_t start_time;
+	int ctl;
+};
+
+#define QEMU_PROC_INIT                            \
+	{                                         \
+		.pid = -1, .pidfd = -1, .ctl = -1 \
+	}
+
+/** qemu_start() - make RUN_DIR/NAME (0700) with its listening sockets ctl.sock
+ * and qmp.sock (0600) and qemu.log, start QEMU with -S, and connect.
+ *
+ * The sockets listen before QEMU is executed, so connecting needs no polling.
+ * Returns once exec() has succeeded: SPAWN if it has not, with the reason.
+ * Whether QEMU likes its arguments shows on @ctl (EXITED, see qemu_last_words).
+ */
+_must_check_ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct err *e);
+
+/** qemu_proc_kill() - SIGKILL, reap if it is our child, and close; what a
+ * cleanup attribute does with a QEMU whose state was not released yet. */
+void qemu_proc_kill(struct qemu_proc *p);
+
+/** qemu_proc_release() - close descriptors; the process lives on. */
+void qemu_proc_release(struct qemu_proc *p);
+
+/** qemu_last_words() - append the last lines of the VM's qemu.log to the
+ * message of @e: "...; QEMU said: ...". */
+void qemu_last_words(const char *vm_name, struct err *e);
+
+/** qemu_argv() - the command line, NULL-terminated; free with
+ * qemu_argv_free(). @ctl_fd and @qmp_fd are the numbers inside QEMU. */
+char **qemu_argv(const struct qemu_launch *launch, int ctl_fd, int qmp_fd, struct err *e);
+void qemu_argv_free(char **argv);
+
+/** qemu_pid_open() - pidfd of the process @pid if it still is the one that
+ * started at @start_time; ABSENT if it has ended. */
+int qemu_pid_open(pid_t pid, uint64_t start_time, struct err *e);
+
+/** qemu_start_time() - field 22 of /proc/PID/stat, clock ticks since boot. */
+_must_check_ int qemu_start_time(pid_t pid, uint64_t *out, struct err *e);
+
+#endif

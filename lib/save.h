@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The stage's side of a VM's way: pause, save the device state, or go on. */
+#ifndef HOLDOVER_SAVE_H
+#define HOLDOVER_SAVE_H
+
+#include "plan.h"
+
+/**
+ * struct save - one VM being saved
+ * @vm_name: not owned
+ * @pausing: called with @was_running known, before `stop` is sent: writes the
+ *	pause note; -1 fails the plan with the VM running on
+ * @paused: called when the VM is paused; takes the time
+ * @saved: called when the state is complete in @state_fd and QEMU says
+ *	postmigrate
+ * @ctx: for the hooks
+ * @was_running: result: run state before; a VM in another state than running,
+ *	paused or postmigrate (crashed, in migration) is REFUSED
+ * @cpr_reboot: result: saved with mode=cpr-reboot
+ * @state_fd: result: memfd with the state, owned; save_finish() closes it
+ * @state_len: result: bytes
+ * @stopped: result: `stop` has been sent: the VM may be paused because of us
+ * @resumed: result: somebody continued it after it was saved
+ */
+struct save {
+	const char *vm_name;
+	int (*pausing)(struct save *s, struct err *e);
+	void (*paused)(struct save *s);
+	void (*saved)(struct save *s);
+	void *ctx;
+	bool was_running;
+	bool cpr_reboot;
+	int state_fd;
+	uint64_t state_len;
+	bool stopped;
+	bool resumed;
+	/* private */
+	int write_fd;
+	bool uri_file;
+};
+
+/** save_plan() - set up @p for greeting, capabilities, pause and save; ends in
+ * postmigrate with the connection open. */
+void save_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms);
+
+/** save_check_plan() - a later plan on the same connection: QEMU must still be
+ * in postmigrate and have been continued by nobody. */
+void save_check_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms);
+
+/** save_resume_plan() - `cont` and wait for RESUME on the same connection or a
+ * fresh one (@greeted false); nothing if it was not running before. */
+void save_resume_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms,
+		      bool greeted);
+
+void save_finish(struct save *s);
+
+#endif
