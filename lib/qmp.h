@@ -55,7 +55,7 @@ struct qmp {
 	uint64_t answered;
 	char *in;
 	size_t in_off, in_len, in_cap, in_scanned;
-	struct qmp_out *out, **out_tail;
+	struct qmp_out *out;
 };
 
 /** qmp_init() - take ownership of the connected socket @fd. */
@@ -75,20 +75,19 @@ int qmp_connect(const char *path, struct err *e);
  *
  * Returns the command's id (> 0), or 0 with the error.
  */
-uint64_t qmp_send(struct qmp *q, const char *command, yyjson_mut_doc *doc,
-		  yyjson_mut_val *args, int fd, struct err *e);
+uint64_t qmp_send(struct qmp *q, const char *command, yyjson_mut_doc *doc, yyjson_mut_val *args,
+		  int fd, struct err *e);
 
 /** qmp_send_text() - as qmp_send(), the arguments as a JSON text made by the
  * printf-like @fmt (NULL: none); the text is parsed before it is sent, so a
  * mistake is an error here. Strings from outside go in with %s only after
  * json_quote(). */
-uint64_t qmp_send_text(struct qmp *q, const char *command, int fd,
-		       struct err *e, const char *fmt, ...) _printf_(5, 6);
+uint64_t qmp_send_text(struct qmp *q, const char *command, int fd, struct err *e, const char *fmt,
+		       ...) _printf_(5, 6);
 
 /** qmp_vsend_text() - as qmp_send_text(). */
-uint64_t qmp_vsend_text(struct qmp *q, const char *command, int fd,
-			struct err *e, const char *fmt, va_list ap)
-	__attribute__((format(printf, 5, 0)));
+uint64_t qmp_vsend_text(struct qmp *q, const char *command, int fd, struct err *e, const char *fmt,
+			va_list ap) __attribute__((format(printf, 5, 0)));
 
 /** qmp_wants_write() - true while output is queued: poll for POLLOUT. */
 bool qmp_wants_write(const struct qmp *q);
@@ -121,15 +120,13 @@ int qmp_eof(const struct qmp *q, struct err *e);
 /** qmp_handshake() - greeting and qmp_capabilities, blocking, for verbs that
  * talk to one VM. @version: major * 10000 + minor * 100 + micro, may be NULL.
  * @timeout_ms <= 0: none. */
-_must_check_ int qmp_handshake(struct qmp *q, int timeout_ms,
-			       unsigned int *version, struct err *e);
+_must_check_ int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version, struct err *e);
 
 /** qmp_call() - one command and its answer, blocking; events in between are
  * dropped. An answer with "error" is -1 REFUSED carrying QEMU's own words.
  * @reply may be NULL. */
-_must_check_ int qmp_call(struct qmp *q, const char *command, int fd,
-			  int timeout_ms, struct qmp_msg *reply, struct err *e,
-			  const char *fmt, ...) _printf_(7, 8);
+_must_check_ int qmp_call(struct qmp *q, const char *command, int fd, int timeout_ms,
+			  struct qmp_msg *reply, struct err *e, const char *fmt, ...) _printf_(7, 8);
 
 /** qmp_version() - version number out of a greeting, as above; 0 if absent. */
 unsigned int qmp_version(yyjson_val *greeting);
