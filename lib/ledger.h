@@ -25,8 +25,7 @@
 struct ledger_media {
 	uint8_t *base;
 	uint64_t size;
-	int (*store)(void *ctx, void *dst, const void *src, size_t len,
-		     struct err *e);
+	int (*store)(void *ctx, void *dst, const void *src, size_t len, struct err *e);
 	void *ctx;
 };
 
@@ -65,10 +64,29 @@ struct ledger_geometry {
  * the device ends: the aligned end of the region. */
 #define LEDGER_TAIL 8192
 
+/* The areas of a ledger, in the order in which they lie. */
+enum ledger_area_id {
+	LEDGER_INFO,
+	LEDGER_EXTENTS,
+	LEDGER_MANIFESTS,
+	LEDGER_RECORDS,
+	LEDGER_JOURNAL,
+	LEDGER_BLOBS,
+	LEDGER_AREAS,
+};
+
+struct ledger_area {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/** struct ledger - an open ledger; borrows the media's mapping, owns nothing
+ * @area: private to ledger*.c, checked to lie within the mapping */
 struct ledger {
 	struct ledger_media media;
 	struct ledger_geometry geo;
 	unsigned int minor;
+	struct ledger_area area[LEDGER_AREAS];
 };
 
 /** ledger_format() - write a new, empty ledger over whatever is there.
@@ -76,23 +94,20 @@ struct ledger {
  * @geo: uuid, blob_offset and blob_size are filled in.
  * @info_block: the 4 KiB pfn/dax info block of the namespace, verbatim.
  */
-_must_check_ int ledger_format(const struct ledger_media *media,
-			       struct ledger_geometry *geo,
+_must_check_ int ledger_format(const struct ledger_media *media, struct ledger_geometry *geo,
 			       const uint8_t info_block[4096], struct err *e);
 
 /** ledger_tail_read() - decode the newer valid superblock slot out of the last
  * LEDGER_TAIL bytes (a private copy). ABSENT if neither slot has the magic. */
-_must_check_ int ledger_tail_read(const uint8_t tail[LEDGER_TAIL],
-				  struct ledger_geometry *geo, struct err *e);
+_must_check_ int ledger_tail_read(const uint8_t tail[LEDGER_TAIL], struct ledger_geometry *geo,
+				  struct err *e);
 
 /** ledger_open() - attach to a mapped ledger and check its superblock against
  * the mapping. Kinds: ABSENT, FORMAT (newer major), CHECKSUM, MISMATCH. */
-_must_check_ int ledger_open(struct ledger *l, const struct ledger_media *media,
-			     struct err *e);
+_must_check_ int ledger_open(struct ledger *l, const struct ledger_media *media, struct err *e);
 
 /** ledger_info_block() - the verbatim info block; CHECKSUM if it rotted. */
-_must_check_ int ledger_info_block(const struct ledger *l, uint8_t out[4096],
-				   struct err *e);
+_must_check_ int ledger_info_block(const struct ledger *l, uint8_t out[4096], struct err *e);
 
 /* ---- extents: which part of the device is whose RAM -------------------- */
 
@@ -113,11 +128,13 @@ struct extent_table {
 	struct extent slot[VM_MAX];
 };
 
-_must_check_ int ledger_extents_read(const struct ledger *l,
-				     struct extent_table *t, struct err *e);
-_must_check_ int ledger_extents_write(struct ledger *l,
-				      const struct extent_table *t,
-				      struct err *e);
+_must_check_ int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct err *e);
+_must_check_ int ledger_extents_write(struct ledger *l, const struct extent_table *t, struct err *e);
+
+/** extent_table_check() - every entry named, aligned, below the ledger, and no
+ * two with the same name or overlapping; an error has kind @kind. */
+_must_check_ int extent_table_check(const struct extent_table *t, const struct ledger_geometry *geo,
+				    enum err_kind kind, struct err *e);
 
 /** extent_find() - slot of @name, or -1. */
 int extent_find(const struct extent_table *t, const char *name);
@@ -125,8 +142,8 @@ int extent_find(const struct extent_table *t, const char *name);
 /** extent_alloc() - first fit below the ledger for @size bytes (rounded up to
  * align); returns the slot or -1 with REFUSED saying what is free. Only
  * changes @t; ledger_extents_write() makes it last. */
-int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo,
-		 const char *name, uint64_t size, struct err *e);
+int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo, const char *name,
+		 uint64_t size, struct err *e);
 
 /* ---- state records ----------------------------------------------------- */
 
@@ -163,32 +180,34 @@ struct vm_record {
 	uint8_t boot_id[16];
 };
 
-/** ledger_record_read() - the newer valid of the two copies; a slot that was
- * never written reads as VM_NONE. CHECKSUM if both copies are damaged. */
+/** ledger_record_read() - the newer of the two copies; a slot that was never
+ * written reads as VM_NONE. A write that a crash interrupted leaves the older
+ * copy; CHECKSUM if either copy is damaged in another way, as it may be the
+ * newer one and an older state could resume a VM twice. */
 _must_check_ int ledger_record_read(const struct ledger *l, unsigned int index,
 				    struct vm_record *out, struct err *e);
 /** ledger_record_write() - durable when it returns; old or new after a crash. */
 _must_check_ int ledger_record_write(struct ledger *l, unsigned int index,
-				     const struct vm_record *rec,
-				     struct err *e);
+				     const struct vm_record *rec, struct err *e);
 
 /* ---- manifest and blobs ------------------------------------------------ */
 
 #define TICKET_KEY 32
 #define LEDGER_MAC 32
 
+/** ledger_key_id() - what the ledger stores of a ticket: a hash of its key. */
+void ledger_key_id(const uint8_t key[TICKET_KEY], uint8_t id[16]);
+
 /** ledger_generation() - the generation of the newest manifest, 0 if none
  * was ever sealed (also when that manifest has been invalidated). */
-_must_check_ int ledger_generation(const struct ledger *l, uint64_t *gen,
-				   struct err *e);
+_must_check_ int ledger_generation(const struct ledger *l, uint64_t *gen, struct err *e);
 
 /** ledger_manifest_write() - put @json into the older slot, MAC it under
- * @key, persist, then flip the slot's header. */
+ * @key, persist, then flip the slot's header. REFUSED if it is too large or
+ * @generation is not above that of the newest manifest. */
 _must_check_ int ledger_manifest_write(struct ledger *l, uint64_t generation,
-				       const uint8_t key[TICKET_KEY],
-				       const uint8_t ticket_id[16],
-				       const void *json, size_t len,
-				       struct err *e);
+				       const uint8_t key[TICKET_KEY], const uint8_t ticket_id[16],
+				       const void *json, size_t len, struct err *e);
 
 /**
  * ledger_manifest_read() - copy the newest manifest out, then check the copy
@@ -200,10 +219,8 @@ _must_check_ int ledger_manifest_write(struct ledger *l, uint64_t generation,
  * ABSENT none; CHECKSUM damaged or MAC wrong; STALE if @key belongs to another
  * ticket than the manifest was sealed under.
  */
-_must_check_ int ledger_manifest_read(const struct ledger *l,
-				      const uint8_t *key, struct buf *json,
-				      uint64_t *generation,
-				      uint8_t ticket_id[16], struct err *e);
+_must_check_ int ledger_manifest_read(const struct ledger *l, const uint8_t *key, struct buf *json,
+				      uint64_t *generation, uint8_t ticket_id[16], struct err *e);
 
 /**
  * struct blob_ref - where a VM's device state lies; part of the manifest
@@ -221,17 +238,14 @@ struct blob_ref {
 
 /** ledger_blob_write() - store @len bytes at @ref->offset (set by the caller),
  * read them back, and fill in the rest of @ref. REFUSED if there is no room. */
-_must_check_ int ledger_blob_write(struct ledger *l, const char *vm_name,
-				   uint64_t generation,
-				   const uint8_t key[TICKET_KEY],
-				   const void *data, size_t len,
+_must_check_ int ledger_blob_write(struct ledger *l, const char *vm_name, uint64_t generation,
+				   const uint8_t key[TICKET_KEY], const void *data, size_t len,
 				   struct blob_ref *ref, struct err *e);
 
 /** ledger_blob_read() - copy the blob into a new write-sealed memfd, then
  * check that copy. Returns the descriptor (position 0) or -1. */
-int ledger_blob_read(const struct ledger *l, const char *vm_name,
-		     uint64_t generation, const uint8_t key[TICKET_KEY],
-		     const struct blob_ref *ref, struct err *e);
+int ledger_blob_read(const struct ledger *l, const char *vm_name, uint64_t generation,
+		     const uint8_t key[TICKET_KEY], const struct blob_ref *ref, struct err *e);
 
 /* ---- phase journal ------------------------------------------------------ */
 
@@ -283,9 +297,7 @@ struct phase_mark {
 };
 
 /** ledger_journal_add() - append one mark to the ring; safe from one thread. */
-_must_check_ int ledger_journal_add(struct ledger *l,
-				    const struct phase_mark *mark,
-				    struct err *e);
+_must_check_ int ledger_journal_add(struct ledger *l, const struct phase_mark *mark, struct err *e);
 
 /** ledger_journal_read() - marks of @generation in order of tsc; damaged ones
  * are left out. Returns how many, at most @max. */
