@@ -72,12 +72,12 @@ programs := $(patsubst agent/main.c,$(B)/holdover-agent,$(patsubst kexec-stage/m
 # ---- flags -------------------------------------------------------------------------------------
 
 warnings := -Wall -Wextra -Werror -Wmissing-prototypes -Wvla -Wundef -Wshadow
-common := -std=gnu11 -D_GNU_SOURCE -Ilib -Iagent -Ikexec-stage -ffunction-sections -fdata-sections \
+common := -std=gnu11 -D_GNU_SOURCE= -Ilib -Iagent -Ikexec-stage -ffunction-sections -fdata-sections \
 	-fno-common -ffile-prefix-map=$(CURDIR)=. $(warnings) -MMD -MP
 dep_libs := -lpmem -lnvdimm -ldbus-1 -lsodium -lyyjson -linih
 
 musl_cflags := $(common) $(CFLAGS) -fstack-protector-strong \
-	-isystem $(B)/deps/musl/include -idirafter $(B)/deps/musl/kinc
+	-Itests/unit -Itests/fault -isystem $(B)/deps/musl/include -idirafter $(B)/deps/musl/kinc
 musl_ldflags := -static -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--build-id=none \
 	-L$(B)/deps/musl/lib $(LDFLAGS)
 
@@ -177,8 +177,10 @@ $(B)/%.a:
 	$(Q)ar rcsD $@ $(filter %.o,$^)
 
 $(B)/musl/libholdover.a: $(call objs,musl,$(lib_src))
-$(B)/asan/libholdover.a: $(call objs,asan,$(lib_src) $(agent_src) $(stage_src))
+$(B)/asan/libtested.a: $(call objs,asan,$(lib_src) $(agent_src) $(stage_src))
 $(B)/asan/libsupport.a: $(call objs,asan,$(support_src))
+$(B)/musl/libtested.a: $(call objs,musl,$(lib_src) $(agent_src) $(stage_src))
+$(B)/musl/libsupport.a: $(call objs,musl,$(support_src))
 
 define link_program
 	$(say) LINK $@
@@ -198,24 +200,30 @@ $(B)/holdover-agent: $(call objs,musl,agent/main.c $(agent_src)) $(B)/musl/libho
 # A test that needs more of the linker says so on a line of its own: /* link: -Wl,--wrap=pwrite */
 link_of = $(shell sed -n 's|^/\* link: \(.*\) \*/$$|\1|p' $(1))
 
-$(patsubst %.c,$(B)/asan/%,$(test_mains) $(helper_mains)): $(B)/asan/%: $(B)/asan/%.o \
-		$(B)/asan/libsupport.a $(B)/asan/libholdover.a
+asan_tests := $(patsubst %.c,$(B)/asan/%,$(test_mains) $(helper_mains))
+musl_tests := $(patsubst %.c,$(B)/musl/%,$(test_mains) $(helper_mains))
+
+$(asan_tests): $(B)/asan/%: $(B)/asan/%.o $(B)/asan/libsupport.a $(B)/asan/libtested.a
 	$(say) LINK $@
 	$(Q)$(CC) -o $@ $^ $(call link_of,$*.c) $(asan_ldflags) $(dep_libs) -lcmocka
 
-tests: $(patsubst %.c,$(B)/asan/%,$(test_mains) $(helper_mains))
+$(musl_tests): $(B)/musl/%: $(B)/musl/%.o $(B)/musl/libsupport.a $(B)/musl/libtested.a
+	$(say) LINK $@
+	$(Q)$(MUSL_CC) -o $@ $^ $(call link_of,$*.c) $(musl_ldflags) $(dep_libs) -lcmocka
+
+tests: $(asan_tests) $(musl_tests)
 
 clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test_src))
 
 # The packages come first and alone: nothing may be compiled before they are there.
 check: packages
-	$(Q)tests/check all
+	+$(Q)tests/check all
 
 check-fast: packages
-	$(Q)tests/check fast
+	+$(Q)tests/check fast
 
-lint:
-	$(Q)tests/check lint
+lint: packages
+	+$(Q)tests/check lint
 
 demo: packages
 	$(Q)$(MAKE) all
