@@ -45,15 +45,14 @@ static void go_on(struct plan *p, enum plan_verdict v)
 			p->finished = true;
 			return;
 		}
-		v = is_handshake(p) ? PLAN_WAIT
-				    : step_of(p)->begin(p, &p->err);
+		v = is_handshake(p) ? PLAN_WAIT : step_of(p)->begin(p, &p->err);
 	}
 	if (v == PLAN_FAIL)
 		fail(p);
 }
 
-enum plan_verdict plan_send(struct plan *p, const char *command, int fd,
-			    struct err *e, const char *fmt, ...)
+enum plan_verdict plan_send(struct plan *p, const char *command, int fd, struct err *e,
+			    const char *fmt, ...)
 {
 	uint64_t id;
 	va_list ap;
@@ -71,12 +70,10 @@ enum plan_verdict plan_send(struct plan *p, const char *command, int fd,
 static enum plan_verdict on_greeting(struct plan *p, const struct qmp_msg *m)
 {
 	if (!is_handshake(p) || p->greeted)
-		return err_set(&p->err, ERR_PROTOCOL,
-			       "QEMU sent an unexpected greeting");
+		return err_set(&p->err, ERR_PROTOCOL, "QEMU sent an unexpected greeting");
 	p->version = qmp_version(m->body);
 	if (!p->version)
-		return err_set(&p->err, ERR_PROTOCOL,
-			       "no version of QEMU in its greeting");
+		return err_set(&p->err, ERR_PROTOCOL, "no version of QEMU in its greeting");
 	p->greeted = true;
 	return plan_send(p, "qmp_capabilities", -1, &p->err, NULL);
 }
@@ -102,8 +99,7 @@ static enum plan_verdict on_event(struct plan *p, const struct qmp_msg *m)
 {
 	const struct plan_step *s = step_of(p);
 
-	if (p->seen &&
-	    p->seen(p, m->name, m->body, &p->err) == PLAN_FAIL)
+	if (p->seen && p->seen(p, m->name, m->body, &p->err) == PLAN_FAIL)
 		return PLAN_FAIL;
 	return p->begun && s->event ? s->event(p, m->name, m->body, &p->err) : PLAN_WAIT;
 }
@@ -148,15 +144,13 @@ static void set_exit_error(struct plan *p)
 	siginfo_t si = { 0 };
 
 	/* Only a parent is told; to others QEMU is just gone. */
-	if (waitid(P_PIDFD, (id_t)p->pidfd, &si,
-		   WEXITED | WNOHANG | WNOWAIT) < 0 || !si.si_pid)
+	if (waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED | WNOHANG | WNOWAIT) < 0 || !si.si_pid)
 		err_set(&p->err, ERR_EXITED, "QEMU has ended");
 	else if (si.si_code == CLD_EXITED)
-		err_set(&p->err, ERR_EXITED, "QEMU exited with status %d",
-			si.si_status);
+		err_set(&p->err, ERR_EXITED, "QEMU exited with status %d", si.si_status);
 	else
-		err_set(&p->err, ERR_EXITED, "QEMU was killed by signal %d (%s)",
-			si.si_status, strsignal(si.si_status));
+		err_set(&p->err, ERR_EXITED, "QEMU was killed by signal %d (%s)", si.si_status,
+			strsignal(si.si_status));
 }
 
 static void on_exit_of_qemu(struct plan *p)
@@ -177,8 +171,7 @@ static void on_deadline(struct plan *p)
 			"QEMU sent no greeting within %d ms; another client may hold its monitor",
 			p->timeout_ms);
 	else
-		err_set(&p->err, ERR_TIMEOUT,
-			"not done within %d ms of the start", p->timeout_ms);
+		err_set(&p->err, ERR_TIMEOUT, "not done within %d ms of the start", p->timeout_ms);
 	fail(p);
 }
 
@@ -220,8 +213,7 @@ static void start(struct plan *p)
 	go_on(p, step_of(p)->begin(p, &p->err));
 }
 
-static void turn(struct plan *p, const struct pollfd *sock,
-		 const struct pollfd *proc)
+static void turn(struct plan *p, const struct pollfd *sock, const struct pollfd *proc)
 {
 	bool had_eof = p->eof;
 
@@ -239,8 +231,7 @@ static void turn(struct plan *p, const struct pollfd *sock,
 
 /* Fill in @pfd, two entries a plan; returns the time to the next deadline,
  * -1 for none, and whether anything is left to do in @busy. */
-static int prepare(struct plan *const *plans, unsigned int n,
-		   struct pollfd *pfd, bool *busy)
+static int prepare(struct plan *const *plans, unsigned int n, struct pollfd *pfd, bool *busy)
 {
 	int64_t next = 0, left;
 	unsigned int i;
@@ -298,8 +289,7 @@ static void run(struct plan *const *plans, unsigned int n, struct pollfd *pfd)
 
 unsigned int plan_run(struct plan *const *plans, unsigned int n)
 {
-	_cleanup_free_ struct pollfd *pfd = calloc(2 * (size_t)n + 1,
-						   sizeof(*pfd));
+	_cleanup_free_ struct pollfd *pfd = calloc(2 * (size_t)n + 1, sizeof(*pfd));
 	unsigned int i, failed = 0;
 
 	for (i = 0; i < n; i++)

@@ -18,8 +18,7 @@ void qmp_msg_free(struct qmp_msg *m)
 
 /* Member @key of @obj into @out, NULL if absent. yyjson keeps duplicate keys:
  * which of them counts must not be left to chance. */
-static int member(yyjson_val *obj, const char *key, yyjson_val **out,
-		  struct err *e)
+static int member(yyjson_val *obj, const char *key, yyjson_val **out, struct err *e)
 {
 	yyjson_obj_iter it;
 	yyjson_val *k;
@@ -30,9 +29,7 @@ static int member(yyjson_val *obj, const char *key, yyjson_val **out,
 		if (!yyjson_equals_str(k, key))
 			continue;
 		if (*out)
-			return err_set(e, ERR_PROTOCOL,
-				       "QEMU sent \"%s\" twice in one message",
-				       key);
+			return err_set(e, ERR_PROTOCOL, "QEMU sent \"%s\" twice in one message", key);
 		*out = yyjson_obj_iter_get_val(k);
 	}
 	return 0;
@@ -54,13 +51,11 @@ static int parse_error(yyjson_val *body, struct qmp_msg *m, struct err *e)
 	m->type = QMP_ERROR;
 	m->name = text_of(desc);
 	if (!m->name)
-		return err_set(e, ERR_PROTOCOL,
-			       "QEMU sent an error without a description");
+		return err_set(e, ERR_PROTOCOL, "QEMU sent an error without a description");
 	return 0;
 }
 
-static int parse_event(yyjson_val *name, yyjson_val *data, struct qmp_msg *m,
-		       struct err *e)
+static int parse_event(yyjson_val *name, yyjson_val *data, struct qmp_msg *m, struct err *e)
 {
 	m->type = QMP_EVENT;
 	m->name = text_of(name);
@@ -71,8 +66,7 @@ static int parse_event(yyjson_val *name, yyjson_val *data, struct qmp_msg *m,
 }
 
 /* QEMU answers in order, since out-of-band execution is never negotiated. */
-static int check_id(struct qmp *q, yyjson_val *id, struct qmp_msg *m,
-		    struct err *e)
+static int check_id(struct qmp *q, yyjson_val *id, struct qmp_msg *m, struct err *e)
 {
 	m->id = yyjson_is_uint(id) ? yyjson_get_uint(id) : 0;
 	if (m->id > q->answered && m->id < q->next_id) {
@@ -80,26 +74,19 @@ static int check_id(struct qmp *q, yyjson_val *id, struct qmp_msg *m,
 		return 0;
 	}
 	return err_set(e, ERR_PROTOCOL,
-		       "QEMU answered a command that was not asked (id %" PRIu64
-		       ")%s%s",
-		       m->id, m->type == QMP_ERROR ? ": " : "",
-		       m->type == QMP_ERROR ? m->name : "");
+		       "QEMU answered a command that was not asked (id %" PRIu64 ")%s%s", m->id,
+		       m->type == QMP_ERROR ? ": " : "", m->type == QMP_ERROR ? m->name : "");
 }
 
-static int parse_msg(struct qmp *q, yyjson_val *root, struct qmp_msg *m,
-		     struct err *e)
+static int parse_msg(struct qmp *q, yyjson_val *root, struct qmp_msg *m, struct err *e)
 {
 	yyjson_val *greeting, *ret, *error, *event, *data, *id;
 
 	if (!yyjson_is_obj(root))
-		return err_set(e, ERR_PROTOCOL,
-			       "QEMU sent a message that is not an object");
-	if (member(root, "QMP", &greeting, e) < 0 ||
-	    member(root, "return", &ret, e) < 0 ||
-	    member(root, "error", &error, e) < 0 ||
-	    member(root, "event", &event, e) < 0 ||
-	    member(root, "data", &data, e) < 0 ||
-	    member(root, "id", &id, e) < 0)
+		return err_set(e, ERR_PROTOCOL, "QEMU sent a message that is not an object");
+	if (member(root, "QMP", &greeting, e) < 0 || member(root, "return", &ret, e) < 0 ||
+	    member(root, "error", &error, e) < 0 || member(root, "event", &event, e) < 0 ||
+	    member(root, "data", &data, e) < 0 || member(root, "id", &id, e) < 0)
 		return -1;
 	if (!!greeting + !!ret + !!error + !!event != 1)
 		return err_set(e, ERR_PROTOCOL,
@@ -111,8 +98,7 @@ static int parse_msg(struct qmp *q, yyjson_val *root, struct qmp_msg *m,
 		m->body = greeting;
 		if (yyjson_is_obj(greeting))
 			return 0;
-		return err_set(e, ERR_PROTOCOL,
-			       "QEMU sent a malformed greeting");
+		return err_set(e, ERR_PROTOCOL, "QEMU sent a malformed greeting");
 	}
 	m->type = QMP_RETURN;
 	m->body = ret ? ret : error;
@@ -133,8 +119,7 @@ int qmp_next(struct qmp *q, struct qmp_msg *m, struct err *e)
 		return rc;
 	m->doc = yyjson_read(line, len, 0);
 	if (!m->doc)
-		return err_set(e, ERR_PROTOCOL,
-			       "QEMU sent a line of %zu bytes that is not JSON",
+		return err_set(e, ERR_PROTOCOL, "QEMU sent a line of %zu bytes that is not JSON",
 			       len);
 	if (parse_msg(q, yyjson_doc_get_root(m->doc), m, e) < 0) {
 		qmp_msg_free(m);
@@ -143,8 +128,8 @@ int qmp_next(struct qmp *q, struct qmp_msg *m, struct err *e)
 	return 1;
 }
 
-uint64_t qmp_send(struct qmp *q, const char *command, yyjson_mut_doc *doc,
-		  yyjson_mut_val *args, int fd, struct err *e)
+uint64_t qmp_send(struct qmp *q, const char *command, yyjson_mut_doc *doc, yyjson_mut_val *args,
+		  int fd, struct err *e)
 {
 	_cleanup_json_mut_ yyjson_mut_doc *own = NULL;
 	yyjson_mut_val *root;
@@ -157,11 +142,9 @@ uint64_t qmp_send(struct qmp *q, const char *command, yyjson_mut_doc *doc,
 	if (root && yyjson_mut_obj_add_str(doc, root, "execute", command) &&
 	    (!args || yyjson_mut_obj_add_val(doc, root, "arguments", args)) &&
 	    yyjson_mut_obj_add_uint(doc, root, "id", q->next_id))
-		text = yyjson_mut_val_write(root, YYJSON_WRITE_NEWLINE_AT_END,
-					    &len);
+		text = yyjson_mut_val_write(root, YYJSON_WRITE_NEWLINE_AT_END, &len);
 	if (!text) {
-		err_set(e, ERR_PROTOCOL,
-			"QMP command %s: cannot be written as JSON", command);
+		err_set(e, ERR_PROTOCOL, "QMP command %s: cannot be written as JSON", command);
 		return 0;
 	}
 	if (qmp_queue(q, text, len, fd, e) < 0)
@@ -169,8 +152,8 @@ uint64_t qmp_send(struct qmp *q, const char *command, yyjson_mut_doc *doc,
 	return q->next_id++;
 }
 
-uint64_t qmp_vsend_text(struct qmp *q, const char *command, int fd,
-			struct err *e, const char *fmt, va_list ap)
+uint64_t qmp_vsend_text(struct qmp *q, const char *command, int fd, struct err *e, const char *fmt,
+			va_list ap)
 {
 	_cleanup_json_mut_ yyjson_mut_doc *mut = NULL;
 	_cleanup_json_ yyjson_doc *doc = NULL;
@@ -188,16 +171,14 @@ uint64_t qmp_vsend_text(struct qmp *q, const char *command, int fd,
 	mut = yyjson_mut_doc_new(NULL);
 	args = yyjson_val_mut_copy(mut, yyjson_doc_get_root(doc));
 	if (!yyjson_mut_is_obj(args)) {
-		err_set(e, ERR_PROTOCOL,
-			"QMP command %s: arguments are not a JSON object: %s",
+		err_set(e, ERR_PROTOCOL, "QMP command %s: arguments are not a JSON object: %s",
 			command, text);
 		return 0;
 	}
 	return qmp_send(q, command, mut, args, fd, e);
 }
 
-uint64_t qmp_send_text(struct qmp *q, const char *command, int fd,
-		       struct err *e, const char *fmt, ...)
+uint64_t qmp_send_text(struct qmp *q, const char *command, int fd, struct err *e, const char *fmt, ...)
 {
 	uint64_t id;
 	va_list ap;
@@ -209,8 +190,7 @@ uint64_t qmp_send_text(struct qmp *q, const char *command, int fd,
 }
 
 /* The next message, waiting for it until @deadline (0: for ever). */
-static int wait_msg(struct qmp *q, int64_t deadline, struct qmp_msg *m,
-		    struct err *e)
+static int wait_msg(struct qmp *q, int64_t deadline, struct qmp_msg *m, struct err *e)
 {
 	int rc;
 
@@ -219,8 +199,7 @@ static int wait_msg(struct qmp *q, int64_t deadline, struct qmp_msg *m,
 		int64_t left = deadline ? deadline - io_now_ms() : -1;
 
 		if (deadline && left <= 0)
-			return err_set(e, ERR_TIMEOUT,
-				       "QEMU did not answer in time");
+			return err_set(e, ERR_TIMEOUT, "QEMU did not answer in time");
 		if (qmp_wants_write(q))
 			pfd.events |= POLLOUT;
 		if (poll(&pfd, 1, (int)left) < 0 && errno != EINTR)
@@ -239,8 +218,8 @@ static int wait_msg(struct qmp *q, int64_t deadline, struct qmp_msg *m,
 }
 
 /* The answer to command @id. */
-static int wait_reply(struct qmp *q, uint64_t id, int64_t deadline,
-		      struct qmp_msg *reply, struct err *e)
+static int wait_reply(struct qmp *q, uint64_t id, int64_t deadline, struct qmp_msg *reply,
+		      struct err *e)
 {
 	for (;;) {
 		_cleanup_qmp_msg_ struct qmp_msg m = { 0 };
@@ -248,8 +227,7 @@ static int wait_reply(struct qmp *q, uint64_t id, int64_t deadline,
 		if (wait_msg(q, deadline, &m, e) < 0)
 			return -1;
 		if (m.type == QMP_GREETING)
-			return err_set(e, ERR_PROTOCOL,
-				       "QEMU sent a second greeting");
+			return err_set(e, ERR_PROTOCOL, "QEMU sent a second greeting");
 		if (m.type == QMP_EVENT || m.id != id)
 			continue;
 		if (m.type == QMP_ERROR)
@@ -265,23 +243,20 @@ static int wait_reply(struct qmp *q, uint64_t id, int64_t deadline,
 unsigned int qmp_version(yyjson_val *greeting)
 {
 	static const char *const part[] = { "major", "minor", "micro" };
-	yyjson_val *v = yyjson_obj_get(yyjson_obj_get(greeting, "version"),
-				       "qemu");
+	yyjson_val *v = yyjson_obj_get(yyjson_obj_get(greeting, "version"), "qemu");
 	unsigned int version = 0, i;
 
 	for (i = 0; i < ARRAY_LEN(part); i++) {
 		yyjson_val *n = yyjson_obj_get(v, part[i]);
 
-		if (!yyjson_is_uint(n) ||
-		    yyjson_get_uint(n) > (i ? 99 : 9999))
+		if (!yyjson_is_uint(n) || yyjson_get_uint(n) > (i ? 99 : 9999))
 			return 0;
 		version = version * 100 + (unsigned int)yyjson_get_uint(n);
 	}
 	return version;
 }
 
-int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version,
-		  struct err *e)
+int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version, struct err *e)
 {
 	int64_t deadline = timeout_ms > 0 ? io_now_ms() + timeout_ms : 0;
 	_cleanup_qmp_msg_ struct qmp_msg m = { 0 };
@@ -293,8 +268,7 @@ int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version,
 			return err_wrap(e, "QMP greeting");
 	} while (m.type == QMP_EVENT);
 	if (m.type != QMP_GREETING || !qmp_version(m.body))
-		return err_set(e, ERR_PROTOCOL,
-			       "QMP greeting: no version of QEMU in it");
+		return err_set(e, ERR_PROTOCOL, "QMP greeting: no version of QEMU in it");
 	if (version)
 		*version = qmp_version(m.body);
 	id = qmp_send(q, "qmp_capabilities", NULL, NULL, -1, e);
@@ -303,8 +277,8 @@ int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version,
 	return 0;
 }
 
-int qmp_call(struct qmp *q, const char *command, int fd, int timeout_ms,
-	     struct qmp_msg *reply, struct err *e, const char *fmt, ...)
+int qmp_call(struct qmp *q, const char *command, int fd, int timeout_ms, struct qmp_msg *reply,
+	     struct err *e, const char *fmt, ...)
 {
 	int64_t deadline = timeout_ms > 0 ? io_now_ms() + timeout_ms : 0;
 	uint64_t id;

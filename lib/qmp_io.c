@@ -48,8 +48,8 @@ int qmp_connect(const char *path, struct err *e)
 
 	if (path[0] != '/' || len >= sizeof(sun.sun_path))
 		return err_set(e, ERR_USAGE,
-			       "%s: a QMP socket needs an absolute path of at most %zu bytes",
-			       path, sizeof(sun.sun_path) - 1);
+			       "%s: a QMP socket needs an absolute path of at most %zu bytes", path,
+			       sizeof(sun.sun_path) - 1);
 	memcpy(sun.sun_path, path, len + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -61,8 +61,7 @@ int qmp_connect(const char *path, struct err *e)
 		return err_set(e, ERR_ABSENT, "%s: no such QMP socket", path);
 	case ECONNREFUSED:
 		return err_set(e, ERR_EXITED,
-			       "%s: nobody listens on this QMP socket, its QEMU has ended",
-			       path);
+			       "%s: nobody listens on this QMP socket, its QEMU has ended", path);
 	case EAGAIN:
 		return err_set(e, ERR_REFUSED,
 			       "%s: too many clients wait for this QMP socket; disconnect the others",
@@ -111,8 +110,7 @@ static ssize_t send_some(int sock, const struct qmp_out *o)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} ctl = { 0 };
-	struct iovec iov = { .iov_base = o->text + o->off,
-			     .iov_len = o->len - o->off };
+	struct iovec iov = { .iov_base = o->text + o->off, .iov_len = o->len - o->off };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
 	ssize_t n;
@@ -220,8 +218,7 @@ int qmp_line(struct qmp *q, const char **line, size_t *len, struct err *e)
 		nl = memchr(q->in + from, '\n', q->in_len - from);
 	n = nl ? (size_t)(nl - (q->in + q->in_off)) : q->in_len - q->in_off;
 	if (n > QMP_LINE_MAX)
-		return err_set(e, ERR_PROTOCOL,
-			       "QEMU sent a line of more than %u bytes",
+		return err_set(e, ERR_PROTOCOL, "QEMU sent a line of more than %u bytes",
 			       QMP_LINE_MAX);
 	if (!nl) {
 		q->in_scanned = n;

@@ -19,8 +19,7 @@ struct qmp_out {
 
 /** qmp_queue() - queue @text (taken over, also on failure) and flush; @fd
  * stays the caller's. */
-_must_check_ int qmp_queue(struct qmp *q, char *text, size_t len, int fd,
-			   struct err *e);
+_must_check_ int qmp_queue(struct qmp *q, char *text, size_t len, int fd, struct err *e);
 
 /** qmp_line() - 1 and the next line, valid until qmp_fill(), without its
  * newline; 0 if there is none yet; -1 if it is too long. */

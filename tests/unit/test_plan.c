@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../fault/fake_qmp.h"
+#include "qmp_peer.h"
 #include "plan.h"
 
 #define TIMEOUT 5000
@@ -22,7 +22,7 @@
  * @log: what the callbacks noticed, one letter each
  */
 struct vm {
-	struct fake_qmp peer;
+	struct qmp_peer peer;
 	struct qmp qmp;
 	struct plan plan;
 	int post;
@@ -44,8 +44,7 @@ static enum plan_verdict begin_stop(struct plan *p, struct err *e)
 	return plan_send(p, "stop", -1, e, NULL);
 }
 
-static enum plan_verdict event_stop(struct plan *p, const char *name,
-				    yyjson_val *data, struct err *e)
+static enum plan_verdict event_stop(struct plan *p, const char *name, yyjson_val *data, struct err *e)
 {
 	(void)data;
 	(void)e;
@@ -59,8 +58,7 @@ static enum plan_verdict begin_status(struct plan *p, struct err *e)
 	return plan_send(p, "query-status", -1, e, NULL);
 }
 
-static enum plan_verdict reply_status(struct plan *p, yyjson_val *ret,
-				      struct err *e)
+static enum plan_verdict reply_status(struct plan *p, yyjson_val *ret, struct err *e)
 {
 	const char *status = yyjson_get_str(yyjson_obj_get(ret, "status"));
 
@@ -81,8 +79,7 @@ static enum plan_verdict begin_local(struct plan *p, struct err *e)
 	return PLAN_NEXT;
 }
 
-static enum plan_verdict refused_ok(struct plan *p, const char *desc,
-				    struct err *e)
+static enum plan_verdict refused_ok(struct plan *p, const char *desc, struct err *e)
 {
 	(void)desc;
 	(void)e;
@@ -97,8 +94,7 @@ static const struct plan_step simple[] = {
 	{ "local", begin_local, NULL, NULL, NULL },
 };
 
-static enum plan_verdict wait_only(struct plan *p, yyjson_val *ret,
-				   struct err *e)
+static enum plan_verdict wait_only(struct plan *p, yyjson_val *ret, struct err *e)
 {
 	(void)ret;
 	(void)e;
@@ -119,13 +115,12 @@ static const struct plan_step tolerant[] = {
 	{ "local", begin_local, NULL, NULL, NULL },
 };
 
-static void begin(struct vm *vm, const struct plan_step *steps,
-		  unsigned int nsteps, const struct fake_op *ops,
-		  unsigned int nops)
+static void begin(struct vm *vm, const struct plan_step *steps, unsigned int nsteps,
+		  const struct peer_op *ops, unsigned int nops)
 {
 	memset(vm, 0, sizeof(*vm));
 	vm->post = -1;
-	fake_qmp_start(&vm->peer, ops, nops);
+	qmp_peer_start(&vm->peer, ops, nops);
 	qmp_init(&vm->qmp, steal_fd(&vm->peer.fd));
 	vm->plan.vm_name = "db1";
 	vm->plan.qmp = &vm->qmp;
@@ -135,16 +130,16 @@ static void begin(struct vm *vm, const struct plan_step *steps,
 	vm->plan.nsteps = nsteps;
 	vm->plan.ctx = vm;
 }
-#define BEGIN(vm, steps, ...)                                           \
-	do {                                                            \
-		const struct fake_op ops_[] = { __VA_ARGS__ };          \
+#define BEGIN(vm, steps, ...)                                              \
+	do {                                                               \
+		const struct peer_op ops_[] = { __VA_ARGS__ };             \
 		begin(vm, steps, ARRAY_LEN(steps), ops_, ARRAY_LEN(ops_)); \
 	} while (0)
 
 static void end(struct vm *vm, int status)
 {
 	qmp_close(&vm->qmp);
-	assert_int_equal(fake_qmp_end(&vm->peer), status);
+	assert_int_equal(qmp_peer_end(&vm->peer), status);
 }
 
 static unsigned int run(struct vm *vm)
@@ -154,14 +149,13 @@ static unsigned int run(struct vm *vm)
 	return plan_run(plans, 1);
 }
 
-static void assert_failed(const struct vm *vm, enum err_kind kind,
-			  const char *text)
+static void assert_failed(const struct vm *vm, enum err_kind kind, const char *text)
 {
-	if (!vm->plan.failed || !vm->plan.finished ||
-	    vm->plan.err.kind != kind || !strstr(vm->plan.err.msg, text))
-		fail_msg("failed=%d %s \"%s\", not %s \"...%s...\"",
-			 vm->plan.failed, err_kind_name(vm->plan.err.kind),
-			 vm->plan.err.msg, err_kind_name(kind), text);
+	if (!vm->plan.failed || !vm->plan.finished || vm->plan.err.kind != kind ||
+	    !strstr(vm->plan.err.msg, text))
+		fail_msg("failed=%d %s \"%s\", not %s \"...%s...\"", vm->plan.failed,
+			 err_kind_name(vm->plan.err.kind), vm->plan.err.msg, err_kind_name(kind),
+			 text);
 }
 
 static void assert_done(const struct vm *vm)
@@ -177,8 +171,8 @@ static void test_simple(void **state)
 	struct vm vm;
 
 	(void)state;
-	BEGIN(&vm, simple, HANDSHAKE, HEAR("\"stop\""), ANSWER("{}"),
-	      HEAR("\"query-status\""), ANSWER("{\"status\": \"paused\"}"));
+	BEGIN(&vm, simple, HANDSHAKE, HEAR("\"stop\""), ANSWER("{}"), HEAR("\"query-status\""),
+	      ANSWER("{\"status\": \"paused\"}"));
 	assert_int_equal(run(&vm), 0);
 	assert_done(&vm);
 	assert_string_equal(vm.log, "sqrl");
@@ -191,9 +185,8 @@ static void test_events_in_handshake(void **state)
 	struct vm vm;
 
 	(void)state;
-	BEGIN(&vm, simple, SAY(GREETING), HEAR("qmp_capabilities"),
-	      EVENT("RESUME"), EVENT("STOP"), ANSWER("{}"), HEAR("stop"),
-	      ANSWER("{}"), HEAR("query-status"),
+	BEGIN(&vm, simple, SAY(GREETING), HEAR("qmp_capabilities"), EVENT("RESUME"), EVENT("STOP"),
+	      ANSWER("{}"), HEAR("stop"), ANSWER("{}"), HEAR("query-status"),
 	      ANSWER("{\"status\": \"paused\"}"));
 	assert_int_equal(run(&vm), 0);
 	assert_done(&vm);
@@ -206,9 +199,9 @@ static void test_late_reply(void **state)
 	struct vm vm;
 
 	(void)state;
-	BEGIN(&vm, by_event, HANDSHAKE, HEAR("stop"), EVENT("OTHER"),
-	      EVENT("STOP"), ANSWER("{\"status\": \"late\"}"),
-	      HEAR("query-status"), ANSWER("{\"status\": \"paused\"}"));
+	BEGIN(&vm, by_event, HANDSHAKE, HEAR("stop"), EVENT("OTHER"), EVENT("STOP"),
+	      ANSWER("{\"status\": \"late\"}"), HEAR("query-status"),
+	      ANSWER("{\"status\": \"paused\"}"));
 	assert_int_equal(run(&vm), 0);
 	assert_done(&vm);
 	assert_string_equal(vm.log, "seeqr");
@@ -220,8 +213,7 @@ static void test_late_error(void **state)
 	struct vm vm;
 
 	(void)state;
-	BEGIN(&vm, by_event, HANDSHAKE, HEAR("stop"), EVENT("STOP"),
-	      REFUSE("too late"), HANG);
+	BEGIN(&vm, by_event, HANDSHAKE, HEAR("stop"), EVENT("STOP"), REFUSE("too late"), HANG);
 	assert_int_equal(run(&vm), 1);
 	assert_failed(&vm, ERR_REFUSED,
 		      "step status: QEMU refused a command of an earlier step: too late");
@@ -235,8 +227,7 @@ static void test_refused(void **state)
 	(void)state;
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), REFUSE("no such thing"));
 	assert_int_equal(run(&vm), 1);
-	assert_failed(&vm, ERR_REFUSED,
-		      "vm db1: step stop: QEMU refused: no such thing");
+	assert_failed(&vm, ERR_REFUSED, "vm db1: step stop: QEMU refused: no such thing");
 	assert_int_equal(vm.plan.at, 1);
 	end(&vm, 0);
 
@@ -252,11 +243,10 @@ static void test_callback_fails(void **state)
 	struct vm vm;
 
 	(void)state;
-	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"),
-	      HEAR("query-status"), ANSWER("{\"status\": \"running\"}"));
+	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"), HEAR("query-status"),
+	      ANSWER("{\"status\": \"running\"}"));
 	assert_int_equal(run(&vm), 1);
-	assert_failed(&vm, ERR_PROTOCOL,
-		      "vm db1: step status: status is running");
+	assert_failed(&vm, ERR_PROTOCOL, "vm db1: step status: status is running");
 	end(&vm, 0);
 }
 
@@ -286,8 +276,7 @@ static void test_exit(void **state)
 	(void)state;
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), EXIT(3));
 	assert_int_equal(run(&vm), 1);
-	assert_failed(&vm, ERR_EXITED,
-		      "vm db1: step stop: QEMU exited with status 3");
+	assert_failed(&vm, ERR_EXITED, "vm db1: step stop: QEMU exited with status 3");
 	end(&vm, 3);
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), DIE(SIGKILL));
 	assert_int_equal(run(&vm), 1);
@@ -302,13 +291,10 @@ static void test_last_words(void **state)
 	siginfo_t si;
 
 	(void)state;
-	BEGIN(&vm, by_event, SAY(GREETING),
-	      SAY("{\"return\": {}, \"id\": 1}"), EVENT("STOP"),
+	BEGIN(&vm, by_event, SAY(GREETING), SAY("{\"return\": {}, \"id\": 1}"), EVENT("STOP"),
 	      SAY("{\"return\": {}, \"id\": 2}"),
 	      SAY("{\"return\": {\"status\": \"paused\"}, \"id\": 3}"));
-	assert_int_equal(waitid(P_PIDFD, (id_t)vm.peer.pidfd, &si,
-				WEXITED | WNOWAIT),
-			 0);
+	assert_int_equal(waitid(P_PIDFD, (id_t)vm.peer.pidfd, &si, WEXITED | WNOWAIT), 0);
 	assert_int_equal(run(&vm), 0);
 	assert_done(&vm);
 	end(&vm, 0);
@@ -325,8 +311,7 @@ static void test_eof(void **state)
 	struct vm vm;
 
 	(void)state;
-	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), SAY_RAW("{\"return\""),
-	      EXIT(0));
+	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), SAY_RAW("{\"return\""), EXIT(0));
 	vm.plan.pidfd = -1;
 	assert_int_equal(run(&vm), 1);
 	assert_failed(&vm, ERR_EXITED,
@@ -348,8 +333,7 @@ static void test_eof_alive(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(gate), 0);
-	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), SHUT,
-	      { FAKE_WAIT, NULL, gate[0] });
+	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), SHUT, { PEER_WAIT, NULL, gate[0] });
 	assert_int_equal(run(&vm), 1);
 	assert_failed(&vm, ERR_EXITED, "step stop: QEMU closed its monitor");
 	assert_true(io_now_ms() - before < TIMEOUT);
@@ -379,15 +363,14 @@ static void test_deadline(void **state)
 /* Events without end do not outlast the deadline either. */
 static void test_deadline_under_events(void **state)
 {
-	struct fake_op ops[1003] = { SAY(GREETING), HEAR("qmp_capabilities"),
-				     ANSWER("{}") };
+	struct peer_op ops[1003] = { SAY(GREETING), HEAR("qmp_capabilities"), ANSWER("{}") };
 	struct vm vm;
 	int i;
 
 	(void)state;
 	for (i = 3; i < 1002; i++)
-		ops[i] = (struct fake_op)EVENT("NOISE");
-	ops[1002] = (struct fake_op)HANG;
+		ops[i] = (struct peer_op)EVENT("NOISE");
+	ops[1002] = (struct peer_op)HANG;
 	begin(&vm, simple, ARRAY_LEN(simple), ops, ARRAY_LEN(ops));
 	vm.plan.timeout_ms = 200;
 	assert_int_equal(run(&vm), 1);
@@ -401,17 +384,15 @@ static void test_deadline_under_events(void **state)
 static void test_beside_each_other(void **state)
 {
 	struct vm slow, fast, dead, hung, rude;
-	struct plan *const plans[] = { &slow.plan, &fast.plan, &dead.plan,
-				       &hung.plan, &rude.plan };
+	struct plan *const plans[] = { &slow.plan, &fast.plan, &dead.plan, &hung.plan, &rude.plan };
 	int gate[2];
 
 	(void)state;
 	assert_int_equal(pipe(gate), 0);
-	BEGIN(&slow, simple, { FAKE_WAIT, NULL, gate[0] }, HANDSHAKE,
-	      HEAR("stop"), ANSWER("{}"), HEAR("query-status"),
-	      ANSWER("{\"status\": \"paused\"}"));
-	BEGIN(&fast, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"),
+	BEGIN(&slow, simple, { PEER_WAIT, NULL, gate[0] }, HANDSHAKE, HEAR("stop"), ANSWER("{}"),
 	      HEAR("query-status"), ANSWER("{\"status\": \"paused\"}"));
+	BEGIN(&fast, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"), HEAR("query-status"),
+	      ANSWER("{\"status\": \"paused\"}"));
 	fast.post = gate[1];
 	BEGIN(&dead, simple, HANDSHAKE, EXIT(1));
 	BEGIN(&hung, simple, HANDSHAKE, HANG);
@@ -432,8 +413,7 @@ static void test_beside_each_other(void **state)
 	close(gate[1]);
 }
 
-static enum plan_verdict no_resume(struct plan *p, const char *name,
-				   yyjson_val *data, struct err *e)
+static enum plan_verdict no_resume(struct plan *p, const char *name, yyjson_val *data, struct err *e)
 {
 	struct vm *vm = p->ctx;
 
@@ -457,11 +437,10 @@ static void test_seen(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(gate), 0);
-	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"),
-	      HEAR("query-status"), ANSWER("{\"status\": \"paused\"}"),
-	      EVENT("STOP"), HEAR("query-status"),
-	      ANSWER("{\"status\": \"paused\"}"), EVENT("RESUME"),
-	      { FAKE_POST, NULL, gate[1] }, HANG);
+	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"), HEAR("query-status"),
+	      ANSWER("{\"status\": \"paused\"}"), EVENT("STOP"), HEAR("query-status"),
+	      ANSWER("{\"status\": \"paused\"}"), EVENT("RESUME"), { PEER_POST, NULL, gate[1] },
+	      HANG);
 	vm.plan.seen = no_resume;
 	assert_int_equal(run(&vm), 0);
 	vm.plan.steps = check_again;
@@ -491,9 +470,8 @@ static void test_stale_event(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(gate), 0);
-	BEGIN(&vm, tolerant, HANDSHAKE, HEAR("stop"), ANSWER("{}"),
-	      EVENT("STOP"), { FAKE_POST, NULL, gate[1] }, HEAR("stop"),
-	      ANSWER("{}"), HANG);
+	BEGIN(&vm, tolerant, HANDSHAKE, HEAR("stop"), ANSWER("{}"), EVENT("STOP"),
+	      { PEER_POST, NULL, gate[1] }, HEAR("stop"), ANSWER("{}"), HANG);
 	assert_int_equal(run(&vm), 0);
 	assert_int_equal(read(gate[0], &c, 1), 1);
 	vm.log[0] = '\0';

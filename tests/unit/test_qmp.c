@@ -11,40 +11,39 @@
 
 #include <cmocka.h>
 
-#include "../fault/fake_qmp.h"
+#include "qmp_peer.h"
 #include "qmp.h"
 
 #define TIMEOUT 5000
 
-static struct fake_qmp peer;
+static struct qmp_peer peer;
 static struct qmp q;
 static struct err e;
 
-static void begin(const struct fake_op *ops, unsigned int n)
+static void begin(const struct peer_op *ops, unsigned int n)
 {
 	err_clear(&e);
-	fake_qmp_start(&peer, ops, n);
+	qmp_peer_start(&peer, ops, n);
 	qmp_init(&q, steal_fd(&peer.fd));
 }
-#define BEGIN(...)                                            \
-	do {                                                  \
-		const struct fake_op ops_[] = { __VA_ARGS__ }; \
-		begin(ops_, ARRAY_LEN(ops_));                 \
+#define BEGIN(...)                                             \
+	do {                                                   \
+		const struct peer_op ops_[] = { __VA_ARGS__ }; \
+		begin(ops_, ARRAY_LEN(ops_));                  \
 	} while (0)
 
 /* The peer must have heard and said all of its script. */
 static void end(void)
 {
 	qmp_close(&q);
-	assert_int_equal(fake_qmp_end(&peer), 0);
+	assert_int_equal(qmp_peer_end(&peer), 0);
 }
 
 static void assert_err(enum err_kind kind, const char *text)
 {
 	if (e.kind != kind || !strstr(e.msg, text))
-		fail_msg("error is %s \"%s\", not %s \"...%s...\"",
-			 err_kind_name(e.kind), e.msg, err_kind_name(kind),
-			 text);
+		fail_msg("error is %s \"%s\", not %s \"...%s...\"", err_kind_name(e.kind), e.msg,
+			 err_kind_name(kind), text);
 }
 
 static void handshake_ok(void)
@@ -72,19 +71,16 @@ static void test_handshake_events_inside(void **state)
 		  "\"event\": \"RESUME\"}"),
 	      SAY("{\"event\": \"NIC_RX_FILTER_CHANGED\", \"data\": {\"path\": "
 		  "\"/x\"}}"),
-	      ANSWER("{}"), HEAR("query-status"),
-	      ANSWER("{\"status\": \"running\"}"));
+	      ANSWER("{}"), HEAR("query-status"), ANSWER("{\"status\": \"running\"}"));
 	handshake_ok();
-	assert_int_equal(qmp_call(&q, "query-status", -1, TIMEOUT, NULL, &e,
-				  NULL),
-			 0);
+	assert_int_equal(qmp_call(&q, "query-status", -1, TIMEOUT, NULL, &e, NULL), 0);
 	end();
 }
 
 static void test_handshake_bad(void **state)
 {
 	static const struct {
-		struct fake_op op;
+		struct peer_op op;
 		enum err_kind kind;
 		const char *text;
 	} cases[] = {
@@ -93,10 +89,9 @@ static void test_handshake_bad(void **state)
 		{ SAY("{\"QMP\": {\"version\": {\"qemu\": {\"major\": 8, "
 		      "\"minor\": 100, \"micro\": 0}}}}"),
 		  ERR_PROTOCOL, "no version" },
-		{ SAY("QEMU 7.2.0 monitor - type 'help' for more information"),
-		  ERR_PROTOCOL, "not JSON" },
-		{ SAY_RAW("{\"QMP\": {\"ver"), ERR_EXITED,
-		  "in the middle of a line of 13 bytes" },
+		{ SAY("QEMU 7.2.0 monitor - type 'help' for more information"), ERR_PROTOCOL,
+		  "not JSON" },
+		{ SAY_RAW("{\"QMP\": {\"ver"), ERR_EXITED, "in the middle of a line of 13 bytes" },
 		{ EXIT(0), ERR_EXITED, "closed its monitor" },
 	};
 	unsigned int i;
@@ -137,53 +132,40 @@ static void test_bad_answers(void **state)
 		{ "{}\n", ERR_PROTOCOL, "neither" },
 		{ "{\"id\": 2}\n", ERR_PROTOCOL, "neither" },
 		{ "{\"return\": {}}\n", ERR_PROTOCOL, "not asked (id 0)" },
-		{ "{\"return\": {}, \"id\": \"2\"}\n", ERR_PROTOCOL,
-		  "not asked" },
+		{ "{\"return\": {}, \"id\": \"2\"}\n", ERR_PROTOCOL, "not asked" },
 		{ "{\"return\": {}, \"id\": -2}\n", ERR_PROTOCOL, "not asked" },
-		{ "{\"return\": {}, \"id\": 2.0}\n", ERR_PROTOCOL,
-		  "not asked" },
-		{ "{\"return\": {}, \"id\": 3}\n", ERR_PROTOCOL,
-		  "not asked (id 3)" },
-		{ "{\"return\": {}, \"id\": 1}\n", ERR_PROTOCOL,
-		  "not asked (id 1)" },
-		{ "{\"return\": {}, \"return\": {}, \"id\": 2}\n", ERR_PROTOCOL,
-		  "\"return\" twice" },
-		{ "{\"return\": {}, \"id\": 2, \"id\": 2}\n", ERR_PROTOCOL,
-		  "\"id\" twice" },
-		{ "{\"return\": {}, \"error\": {\"desc\": \"x\"}, \"id\": 2}\n",
-		  ERR_PROTOCOL, "neither" },
-		{ "{\"return\": {}, \"event\": \"STOP\", \"id\": 2}\n",
-		  ERR_PROTOCOL, "neither" },
-		{ "{\"error\": {\"class\": \"GenericError\"}, \"id\": 2}\n",
-		  ERR_PROTOCOL, "without a description" },
-		{ "{\"error\": \"x\", \"id\": 2}\n", ERR_PROTOCOL,
+		{ "{\"return\": {}, \"id\": 2.0}\n", ERR_PROTOCOL, "not asked" },
+		{ "{\"return\": {}, \"id\": 3}\n", ERR_PROTOCOL, "not asked (id 3)" },
+		{ "{\"return\": {}, \"id\": 1}\n", ERR_PROTOCOL, "not asked (id 1)" },
+		{ "{\"return\": {}, \"return\": {}, \"id\": 2}\n", ERR_PROTOCOL, "\"return\" twice" },
+		{ "{\"return\": {}, \"id\": 2, \"id\": 2}\n", ERR_PROTOCOL, "\"id\" twice" },
+		{ "{\"return\": {}, \"error\": {\"desc\": \"x\"}, \"id\": 2}\n", ERR_PROTOCOL,
+		  "neither" },
+		{ "{\"return\": {}, \"event\": \"STOP\", \"id\": 2}\n", ERR_PROTOCOL, "neither" },
+		{ "{\"error\": {\"class\": \"GenericError\"}, \"id\": 2}\n", ERR_PROTOCOL,
 		  "without a description" },
-		{ "{\"error\": {\"desc\": \"a\", \"desc\": \"b\"}, \"id\": 2}\n",
-		  ERR_PROTOCOL, "\"desc\" twice" },
-		{ "{\"error\": {\"desc\": \"a\\u0000b\"}, \"id\": 2}\n",
-		  ERR_PROTOCOL, "without a description" },
-		{ "{\"error\": {\"desc\": \"JSON parse error\"}}\n",
-		  ERR_PROTOCOL, "JSON parse error" },
+		{ "{\"error\": \"x\", \"id\": 2}\n", ERR_PROTOCOL, "without a description" },
+		{ "{\"error\": {\"desc\": \"a\", \"desc\": \"b\"}, \"id\": 2}\n", ERR_PROTOCOL,
+		  "\"desc\" twice" },
+		{ "{\"error\": {\"desc\": \"a\\u0000b\"}, \"id\": 2}\n", ERR_PROTOCOL,
+		  "without a description" },
+		{ "{\"error\": {\"desc\": \"JSON parse error\"}}\n", ERR_PROTOCOL,
+		  "JSON parse error" },
 		{ "{\"event\": 1}\n", ERR_PROTOCOL, "malformed event" },
-		{ "{\"event\": \"A\", \"data\": []}\n", ERR_PROTOCOL,
-		  "malformed event" },
+		{ "{\"event\": \"A\", \"data\": []}\n", ERR_PROTOCOL, "malformed event" },
 		{ "{\"QMP\": {}}\n", ERR_PROTOCOL, "second greeting" },
-		{ "{\"return\": {}, \"id\": 2", ERR_EXITED,
-		  "in the middle of a line of 22 bytes" },
+		{ "{\"return\": {}, \"id\": 2", ERR_EXITED, "in the middle of a line of 22 bytes" },
 		{ "", ERR_EXITED, "closed its monitor" },
-		{ "{\"error\": {\"desc\": \"No 'd'\"}, \"id\": 2}\n",
-		  ERR_REFUSED, "QMP command query-migrate: No 'd'" },
+		{ "{\"error\": {\"desc\": \"No 'd'\"}, \"id\": 2}\n", ERR_REFUSED,
+		  "QMP command query-migrate: No 'd'" },
 	};
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < ARRAY_LEN(cases); i++) {
-		BEGIN(HANDSHAKE, HEAR("query-migrate"),
-		      { FAKE_SAY, cases[i].say, 0 });
+		BEGIN(HANDSHAKE, HEAR("query-migrate"), { PEER_SAY, cases[i].say, 0 });
 		handshake_ok();
-		assert_int_equal(qmp_call(&q, "query-migrate", -1, TIMEOUT,
-					  NULL, &e, NULL),
-				 -1);
+		assert_int_equal(qmp_call(&q, "query-migrate", -1, TIMEOUT, NULL, &e, NULL), -1);
 		assert_err(cases[i].kind, cases[i].text);
 		end();
 	}
@@ -245,8 +227,7 @@ static void test_reply_value(void **state)
 	      ANSWER("67108864"));
 	handshake_ok();
 	assert_int_equal(qmp_call(&q, "qom-get", -1, TIMEOUT, &m, &e,
-				  "{\"path\": \"/a \\\"b\", \"property\": \"%s\"}",
-				  "size"),
+				  "{\"path\": \"/a \\\"b\", \"property\": \"%s\"}", "size"),
 			 0);
 	assert_int_equal(yyjson_get_uint(m.body), 67108864);
 	end();
@@ -257,8 +238,7 @@ static void test_args_checked(void **state)
 	(void)state;
 	BEGIN(HANDSHAKE, HANG);
 	handshake_ok();
-	assert_int_equal(qmp_send_text(&q, "x", -1, &e, "{\"a\": %s}", "\"b"),
-			 0);
+	assert_int_equal(qmp_send_text(&q, "x", -1, &e, "{\"a\": %s}", "\"b"), 0);
 	assert_err(ERR_PROTOCOL, "not a JSON object: {\"a\": \"b}");
 	assert_int_equal(qmp_send_text(&q, "x", -1, &e, "[]"), 0);
 	assert_err(ERR_PROTOCOL, "not a JSON object");
@@ -286,7 +266,7 @@ static void test_long_line_fits(void **state)
 	big[QMP_LINE_MAX] = '\0';
 	memcpy(big, "{\"return\": 9, \"id\": 2", 21);
 	big[QMP_LINE_MAX - 1] = '}';
-	BEGIN(HANDSHAKE, HEAR("x"), { FAKE_SAY, big, 0 }, SAY_RAW("\n"));
+	BEGIN(HANDSHAKE, HEAR("x"), { PEER_SAY, big, 0 }, SAY_RAW("\n"));
 	handshake_ok();
 	assert_int_equal(qmp_call(&q, "x", -1, TIMEOUT, &m, &e, NULL), 0);
 	assert_int_equal(yyjson_get_uint(m.body), 9);
@@ -303,12 +283,9 @@ static void test_fd(void **state)
 	_cleanup_close_ int fd = file_with('A');
 
 	(void)state;
-	BEGIN(HANDSHAKE, HEAR_FD("\"getfd\"", 'A'), ANSWER("{}"), HEAR("stop"),
-	      ANSWER("{}"));
+	BEGIN(HANDSHAKE, HEAR_FD("\"getfd\"", 'A'), ANSWER("{}"), HEAR("stop"), ANSWER("{}"));
 	handshake_ok();
-	assert_int_equal(qmp_call(&q, "getfd", fd, TIMEOUT, NULL, &e,
-				  "{\"fdname\": \"s\"}"),
-			 0);
+	assert_int_equal(qmp_call(&q, "getfd", fd, TIMEOUT, NULL, &e, "{\"fdname\": \"s\"}"), 0);
 	assert_int_equal(qmp_call(&q, "stop", -1, TIMEOUT, NULL, &e, NULL), 0);
 	assert_true(fcntl(fd, F_GETFD) >= 0);
 	end();
@@ -326,20 +303,19 @@ static void test_fd_queued(void **state)
 	(void)state;
 	memset(pad, 'p', sizeof(pad) - 1);
 	assert_int_equal(pipe(gate), 0);
-	struct fake_op ops[32] = { { FAKE_WAIT, NULL, gate[0] } };
+	struct peer_op ops[32] = { { PEER_WAIT, NULL, gate[0] } };
 	unsigned int n = 1;
 
 	for (i = 0; i < 8; i++)
-		ops[n++] = (struct fake_op)HEAR("pppp");
-	ops[n++] = (struct fake_op)HEAR_FD("\"a\"", 'A');
-	ops[n++] = (struct fake_op)HEAR_FD("\"b\"", 'B');
-	ops[n++] = (struct fake_op)HEAR("last");
-	ops[n++] = (struct fake_op)ANSWER("{}");
+		ops[n++] = (struct peer_op)HEAR("pppp");
+	ops[n++] = (struct peer_op)HEAR_FD("\"a\"", 'A');
+	ops[n++] = (struct peer_op)HEAR_FD("\"b\"", 'B');
+	ops[n++] = (struct peer_op)HEAR("last");
+	ops[n++] = (struct peer_op)ANSWER("{}");
 	begin(ops, n);
 	for (i = 0; i < 8; i++) {
 		snprintf(name, sizeof(name), "pad%d", i);
-		assert_true(qmp_send_text(&q, name, -1, &e, "{\"p\": \"%s\"}",
-					  pad) > 0);
+		assert_true(qmp_send_text(&q, name, -1, &e, "{\"p\": \"%s\"}", pad) > 0);
 	}
 	a = file_with('A');
 	b = file_with('B');
@@ -370,8 +346,7 @@ static void test_close_drops_queue(void **state)
 	fd = file_with('A');
 	qmp_init(&q, sv[0]);
 	for (i = 0; i < 20; i++)
-		assert_true(qmp_send_text(&q, "x", fd, &e, "{\"p\": \"%s\"}",
-					  pad) > 0);
+		assert_true(qmp_send_text(&q, "x", fd, &e, "{\"p\": \"%s\"}", pad) > 0);
 	assert_true(qmp_wants_write(&q));
 	close(sv[1]);
 	qmp_close(&q);

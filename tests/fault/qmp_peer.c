@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "fake_qmp.h"
+#include "qmp_peer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,8 +21,8 @@ struct peer {
 
 static void mismatch(const char *wanted, const char *got)
 {
-	fprintf(stderr, "fake QMP: wanted %s, got %s\n", wanted, got);
-	_exit(FAKE_MISMATCH);
+	fprintf(stderr, "QMP peer: wanted %s, got %s\n", wanted, got);
+	_exit(PEER_MISMATCH);
 }
 
 /* One byte, with the descriptor that may come along. */
@@ -30,10 +30,9 @@ static int get_byte(struct peer *p, char *c)
 {
 	char ctl[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { .iov_base = c, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = ctl,
-			      .msg_controllen = sizeof(ctl) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl)
+	};
 	ssize_t n = recvmsg(p->sock, &msg, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *cm = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
@@ -112,43 +111,43 @@ static void flood(const struct peer *p, int n)
 		put(p, block, sizeof(block));
 }
 
-static void play(struct peer *p, const struct fake_op *op)
+static void play(struct peer *p, const struct peer_op *op)
 {
 	char c;
 
 	switch (op->what) {
-	case FAKE_SAY:
+	case PEER_SAY:
 		say(p, op->text);
 		break;
-	case FAKE_HEAR:
+	case PEER_HEAR:
 		hear(p, op->text);
 		if (p->fd >= 0)
 			mismatch("no descriptor with the line", p->line);
 		break;
-	case FAKE_HEAR_FD:
+	case PEER_HEAR_FD:
 		hear_fd(p, op->text, op->arg);
 		break;
-	case FAKE_FLOOD:
+	case PEER_FLOOD:
 		flood(p, op->arg);
 		break;
-	case FAKE_WAIT:
+	case PEER_WAIT:
 		if (read(op->arg, &c, 1) != 1)
 			mismatch("a byte from the gate", "end of file");
 		break;
-	case FAKE_POST:
+	case PEER_POST:
 		if (write(op->arg, "", 1) != 1)
 			mismatch("an open gate", strerror(errno));
 		break;
-	case FAKE_SHUT:
+	case PEER_SHUT:
 		close(p->sock);
 		break;
-	case FAKE_EXIT:
+	case PEER_EXIT:
 		_exit(op->arg);
-	case FAKE_DIE:
+	case PEER_DIE:
 		signal(op->arg, SIG_DFL);
 		raise(op->arg);
 		break;
-	case FAKE_HANG:
+	case PEER_HANG:
 		while (get_byte(p, &c))
 			p->fd = -1;
 		break;
@@ -156,7 +155,7 @@ static void play(struct peer *p, const struct fake_op *op)
 }
 
 /* Other peers' connections would never see an end of file otherwise. */
-static void close_others(int sock, const struct fake_op *ops, unsigned int n)
+static void close_others(int sock, const struct peer_op *ops, unsigned int n)
 {
 	unsigned int i;
 	int fd;
@@ -165,15 +164,14 @@ static void close_others(int sock, const struct fake_op *ops, unsigned int n)
 		bool keep = fd == sock;
 
 		for (i = 0; i < n; i++)
-			keep |= (ops[i].what == FAKE_WAIT ||
-				 ops[i].what == FAKE_POST) &&
+			keep |= (ops[i].what == PEER_WAIT || ops[i].what == PEER_POST) &&
 				ops[i].arg == fd;
 		if (!keep)
 			close(fd);
 	}
 }
 
-static void peer_main(int sock, const struct fake_op *ops, unsigned int n)
+static void peer_main(int sock, const struct peer_op *ops, unsigned int n)
 {
 	static struct peer p;
 	unsigned int i;
@@ -187,8 +185,7 @@ static void peer_main(int sock, const struct fake_op *ops, unsigned int n)
 	_exit(0);
 }
 
-void fake_qmp_start(struct fake_qmp *f, const struct fake_op *ops,
-		    unsigned int n)
+void qmp_peer_start(struct qmp_peer *f, const struct peer_op *ops, unsigned int n)
 {
 	int sv[2];
 
@@ -209,7 +206,7 @@ void fake_qmp_start(struct fake_qmp *f, const struct fake_op *ops,
 		abort();
 }
 
-int fake_qmp_end(struct fake_qmp *f)
+int qmp_peer_end(struct qmp_peer *f)
 {
 	int status;
 
