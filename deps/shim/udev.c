@@ -5,8 +5,12 @@
 #include "libudev.h"
 
 /* libndctl gives up with ENXIO when udev_new() returns NULL, so both need an object to point at. */
-struct udev { char unused; };
-struct udev_queue { char unused; };
+struct udev {
+	char unused;
+};
+struct udev_queue {
+	char unused;
+};
 
 static struct udev the_udev;
 static struct udev_queue the_queue;
