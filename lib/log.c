@@ -65,3 +65,12 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	if (write(kmsg_fd, line, strlen(line)) < 0)
 		fprintf(stderr, "%s", line);
 }
+
+void log_raw(const char *record, size_t len)
+{
+	/* The level prefix is for kmsg alone. */
+	size_t skip = kmsg_fd < 0 && len > 3 ? 3 : 0;
+
+	if (write(kmsg_fd < 0 ? STDERR_FILENO : kmsg_fd, record + skip, len - skip) < 0)
+		return;
+}

@@ -40,6 +40,9 @@ void log_msg(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 #define log_info(...) log_msg(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_msg(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/** log_raw() - write a ready-made kmsg record; async-signal-safe. */
+void log_raw(const char *record, size_t len);
+
 /** log_escape() - copy @src into @dst, control characters as \xNN. */
 void log_escape(char *dst, size_t size, const char *src);
 

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "decide.h"
+
+#include <string.h>
+
+static enum decision keep(struct err *why, enum err_kind kind, const char *text)
+{
+	err_set(why, kind, "%s", text);
+	return DECIDE_KEEP;
+}
+
+static enum decision decide_state(const struct vm_record *rec, const uint8_t boot_id[16],
+				  enum restore_who who, bool never_ran, struct err *why)
+{
+	bool same_boot = !memcmp(rec->boot_id, boot_id, 16);
+
+	switch (rec->state) {
+	case VM_SEALED:
+		if (same_boot)
+			return keep(why, ERR_REFUSED,
+				    "it was sealed in this boot and the jump never happened; run "
+				    "'holdover abort'");
+		return DECIDE_RESUME;
+	case VM_CLAIMED:
+		if (who != RESTORE_OPERATOR && rec->attempt >= CLAIM_ATTEMPTS_MAX)
+			return keep(why, ERR_REFUSED,
+				    "resuming it was tried too often; find the cause, then run "
+				    "'holdover resume NAME'");
+		return DECIDE_RESUME;
+	case VM_FAILED:
+		if (who != RESTORE_OPERATOR)
+			return keep(why, ERR_REFUSED,
+				    "resuming it failed earlier; its state is kept for 'holdover "
+				    "resume NAME'");
+		return DECIDE_RESUME;
+	case VM_RELEASED:
+		if (who == RESTORE_OPERATOR && never_ran)
+			return DECIDE_RESUME;
+		return keep(why, ERR_REFUSED,
+			    "it may have run since its state was saved, so resuming it could "
+			    "destroy its disks; 'holdover discard NAME' gives it up");
+	case VM_RUNNING:
+	case VM_ABORTED:
+	case VM_CONSUMED:
+		return DECIDE_NOTHING;
+	case VM_NONE:
+	case VM_STATES:
+		break;
+	}
+	return keep(why, ERR_STALE, "the ledger has no state for it");
+}
+
+enum decision decide_resume(const struct vm_record *rec, uint64_t generation,
+			    const uint8_t ticket_id[16], const uint8_t boot_id[16],
+			    enum restore_who who, bool never_ran, struct err *why)
+{
+	/* A record of another jump says nothing about this manifest's state. */
+	if (rec->state != VM_NONE &&
+	    (rec->generation != generation || memcmp(rec->ticket_id, ticket_id, 16)))
+		return keep(why, ERR_STALE, "its state record belongs to another jump");
+	return decide_state(rec, boot_id, who, never_ran, why);
+}
+
+/* What the passing of time, or another root file system, can mend. */
+static const bool mends_later[ERR_KINDS] = {
+	[ERR_ABSENT] = true,
+	[ERR_SPAWN] = true,
+};
+
+enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool committed)
+{
+	/* A QEMU that refuses `cont` has not run; of one that died or hung
+	 * after RELEASED nobody knows. */
+	if (committed)
+		return kind == ERR_REFUSED ? AFTER_KEEP : AFTER_DOUBT;
+	if (who == RESTORE_AGENT && mends_later[kind])
+		return AFTER_LATER;
+	return AFTER_KEEP;
+}

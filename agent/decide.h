@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Policy, in two tables: may this VM be resumed, and what follows a failure. */
+#ifndef HOLDOVER_DECIDE_H
+#define HOLDOVER_DECIDE_H
+
+#include "ledger.h"
+
+/** enum restore_who - on whose behalf a resume runs */
+enum restore_who {
+	RESTORE_AGENT,	  /* in the initramfs */
+	RESTORE_LATE,	  /* the early unit of the real root */
+	RESTORE_OPERATOR, /* `holdover resume NAME` */
+};
+
+/** How often a claim may be made: a claimed VM's vCPUs have not run, so trying
+ * again is safe; a state that fails each time must not fail for ever. */
+#define CLAIM_ATTEMPTS_MAX 3
+
+/** enum decision - what to do with a VM that the manifest lists */
+enum decision {
+	DECIDE_RESUME,	/* claim it and go */
+	DECIDE_KEEP,	/* leave everything as it is; the error says why */
+	DECIDE_NOTHING, /* its way across this jump has ended */
+};
+
+/**
+ * decide_resume() - may a VM be resumed now?
+ * @rec: its state record
+ * @generation, @ticket_id: of the manifest at hand
+ * @boot_id: of this boot
+ * @never_ran: the operator vouches that a RELEASED VM never ran
+ * @why: filled in for KEEP: STALE or REFUSED with the reason and the remedy
+ */
+enum decision decide_resume(const struct vm_record *rec, uint64_t generation,
+			    const uint8_t ticket_id[16], const uint8_t boot_id[16],
+			    enum restore_who who, bool never_ran, struct err *why);
+
+/** enum aftermath - what follows a failed resume */
+enum aftermath {
+	AFTER_LATER, /* leave it claimable: the next placement may succeed */
+	AFTER_KEEP,  /* FAILED; state kept for an operator */
+	AFTER_DOUBT, /* it may have run: RELEASED stays, nothing is touched */
+};
+
+/**
+ * decide_aftermath() - what follows an error of @kind
+ * @committed: RELEASED had been persisted
+ */
+enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool committed);
+
+#endif

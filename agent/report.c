@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "report.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "json.h"
+#include "log.h"
+#include "qemu.h"
+
+void report_log(const struct restore_outcome *o)
+{
+	const char *why = *o->err.msg ? o->err.msg : restore_result_name(o->result);
+
+	switch (o->result) {
+	case RESTORE_NOT_TRIED:
+		log_debug("vm %s: nothing to do", o->name);
+		return;
+	case RESTORE_RUNNING:
+		log_notice("vm %s: resumed", o->name);
+		return;
+	case RESTORE_LATER:
+		log_notice("vm %s: left to a later placement: %s", o->name, why);
+		return;
+	case RESTORE_KEPT:
+		log_warn("vm %s: not resumed, state kept: %s", o->name, why);
+		return;
+	case RESTORE_FAILED:
+		log_err("vm %s: resume failed, state kept: %s", o->name, why);
+		return;
+	}
+}
+
+static bool add_vm(yyjson_mut_doc *doc, yyjson_mut_val *vms, const struct restore_outcome *o)
+{
+	yyjson_mut_val *vm = yyjson_mut_arr_add_obj(doc, vms);
+
+	return vm && yyjson_mut_obj_add_strcpy(doc, vm, "name", o->name) &&
+		yyjson_mut_obj_add_str(doc, vm, "result", restore_result_name(o->result)) &&
+		yyjson_mut_obj_add_str(doc, vm, "kind", err_kind_name(o->err.kind)) &&
+		yyjson_mut_obj_add_strcpy(doc, vm, "reason", o->err.msg);
+}
+
+int report_write(const struct restore_report *report, const struct restore *r, struct err *e)
+{
+	_cleanup_json_mut_ yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(doc);
+	yyjson_mut_val *vms;
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	bool ok;
+
+	yyjson_mut_doc_set_root(doc, root);
+	ok = root && yyjson_mut_obj_add_uint(doc, root, "version", 1) &&
+		yyjson_mut_obj_add_uint(doc, root, "generation", r->ticket.generation);
+	vms = ok ? yyjson_mut_obj_add_arr(doc, root, "vms") : NULL;
+	for (unsigned int i = 0; vms && i < report->vms; i++)
+		ok = ok && add_vm(doc, vms, &report->vm[i]);
+	text = vms && ok ? yyjson_mut_write(doc, YYJSON_WRITE_PRETTY, &len) : NULL;
+	if (!text)
+		return err_sys(e, ENOMEM, HOLDOVER_RUN_DIR "/resume.json");
+	return io_write_file(HOLDOVER_RUN_DIR "/resume.json", text, len, 0600, e);
+}

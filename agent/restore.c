@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How a VM comes back, from top to bottom:
+ *
+ *   restore_open()   region -> namespace -> ledger -> manifest, all read-only
+ *   restore_vms()    for each VM in order of priority
+ *     consider()       its record and its disks: may it be resumed here?
+ *     claim()          CLAIMED is persisted
+ *     launch()         QEMU is started, waiting, with its RAM already in place
+ *                    then all of them at once (lib/load.c)
+ *     on_commit()      state loaded: RELEASED is persisted, only then `cont`
+ *     on_running()     QEMU said RESUME: RUNNING is persisted
+ *   settle()         what follows a failure
+ *
+ * Until RELEASED a failure costs nothing: the QEMU is killed, and device state
+ * and RAM are as they were.
+ */
+#include "restore.h"
+
+#include <string.h>
+
+#include "disk.h"
+#include "load.h"
+#include "log.h"
+#include "qemu.h"
+#include "runstate.h"
+#include "unit.h"
+
+/* One VM under way. */
+struct job {
+	struct restore *r;
+	struct manifest_vm *mv;
+	struct vm_record rec;
+	struct restore_outcome *out;
+	struct qemu_proc proc;
+	struct qmp qmp;
+	struct load load;
+	struct plan plan;
+	int state_fd;
+	bool going;
+};
+
+static const char *const result_names[] = {
+	[RESTORE_NOT_TRIED] = "done before", [RESTORE_RUNNING] = "running",
+	[RESTORE_LATER] = "later",	     [RESTORE_KEPT] = "kept",
+	[RESTORE_FAILED] = "failed",
+};
+
+const char *restore_result_name(enum restore_result r)
+{
+	return result_names[r];
+}
+
+void restore_init(struct restore *r, enum restore_who who)
+{
+	memset(r, 0, sizeof(*r));
+	r->who = who;
+	r->map.fd = -1;
+}
+
+void restore_close(struct restore *r)
+{
+	manifest_free(&r->m);
+	pmem_map_close(&r->map);
+	ticket_wipe(&r->ticket);
+}
+
+static int read_manifest(struct restore *r, struct err *e)
+{
+	_cleanup_buf_ struct buf json = { 0 };
+	uint64_t generation;
+
+	if (ledger_manifest_read(&r->ledger, r->ticket.key, &json, &generation, NULL, e) < 0)
+		return err_wrap(e, "manifest");
+	if (generation != r->ticket.generation)
+		return err_set(e, ERR_STALE, "the manifest is of jump %llu, the ticket of jump %llu",
+			       (unsigned long long)generation,
+			       (unsigned long long)r->ticket.generation);
+	if (manifest_decode(&json, &r->ledger.geo, &r->m, e) < 0)
+		return err_wrap(e, "manifest");
+	if (r->m.generation != generation || memcmp(r->m.ledger_uuid, r->ledger.geo.ledger_uuid, 16))
+		return err_set(e, ERR_MISMATCH, "the manifest was sealed for another ledger");
+	return 0;
+}
+
+int restore_open(struct restore *r, struct err *e)
+{
+	const struct ticket *t = &r->ticket;
+
+	ticket_id(t, r->ticket_id);
+	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0 ||
+	    pmem_find(t->region_start, t->region_size, t->namespace_uuid, &r->dev, e) < 0 ||
+	    pmem_open_ledger(&r->dev, &r->map, &r->ledger, e) < 0)
+		return -1;
+	if (memcmp(r->ledger.geo.ledger_uuid, t->ledger_uuid, 16))
+		return err_set(e, ERR_MISMATCH,
+			       "the ledger on this region is not the one that the ticket names");
+	if (read_manifest(r, e) < 0)
+		return -1;
+	marks_take(&r->marks, PHASE_REGION_READY, PHASE_HOST);
+	marks_attach(&r->marks, &r->ledger, r->ticket.generation, r->m.tsc_hz);
+	return 0;
+}
+
+static int write_record(struct job *j, enum vm_state state, enum err_kind reason, struct err *e)
+{
+	j->rec.state = state;
+	j->rec.reason = reason;
+	memcpy(j->rec.boot_id, j->r->boot_id, 16);
+	if (ledger_record_write(&j->r->ledger, j->mv->index, &j->rec, e) < 0)
+		return err_wrap(e, "state record");
+	return 0;
+}
+
+static int check_disks(const struct job *j, struct err *e)
+{
+	bool early = j->r->who == RESTORE_AGENT;
+
+	for (unsigned int i = 0; i < j->mv->ndisks; i++)
+		if (disk_check(j->r->root, &j->mv->disks[i], early, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* A QEMU that an earlier attempt of this boot left behind has not been
+ * released, or the record would say so; two on one RAM must never be. */
+static void kill_leftover(const char *name)
+{
+	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+	struct qemu_proc p = QEMU_PROC_INIT;
+	struct err ignored = { 0 };
+
+	if (runstate_load(name, &rs, &ignored) < 0 || rs.pidfd < 0)
+		return;
+	p.pidfd = steal_fd(&rs.pidfd);
+	qemu_proc_kill(&p);
+}
+
+/* May this VM be resumed here and now? Fills in the outcome if not. */
+static bool consider(struct job *j)
+{
+	struct restore *r = j->r;
+	struct err *e = &j->out->err;
+
+	if (ledger_record_read(&r->ledger, j->mv->index, &j->rec, e) < 0) {
+		j->out->result = RESTORE_KEPT;
+		return false;
+	}
+	switch (decide_resume(&j->rec, r->m.generation, r->ticket_id, r->boot_id, r->who,
+			      r->never_ran, e)) {
+	case DECIDE_NOTHING:
+		j->out->result = RESTORE_NOT_TRIED;
+		return false;
+	case DECIDE_KEEP:
+		j->out->result = RESTORE_KEPT;
+		return false;
+	case DECIDE_RESUME:
+		break;
+	}
+	if (r->who == RESTORE_AGENT && j->mv->vm.placement == VM_PLACE_LATE) {
+		err_set(e, ERR_NONE, "its placement is late");
+		j->out->result = RESTORE_LATER;
+		return false;
+	}
+	if (check_disks(j, e) == 0)
+		return true;
+	j->out->result = decide_aftermath(e->kind, r->who, false) == AFTER_LATER ? RESTORE_LATER :
+										   RESTORE_KEPT;
+	return false;
+}
+
+static int claim(struct job *j, struct err *e)
+{
+	struct restore *r = j->r;
+
+	/* Read before the claim: a blob that rotted leaves the record SEALED,
+	 * so that it is found again in the state that it was left in. */
+	j->state_fd = ledger_blob_read(&r->ledger, j->mv->vm.name, r->m.generation, r->ticket.key,
+				       &j->mv->blob, e);
+	if (j->state_fd < 0)
+		return err_wrap(e, "device state");
+	kill_leftover(j->mv->vm.name);
+	j->rec.attempt++;
+	if (write_record(j, VM_CLAIMED, ERR_NONE, e) < 0)
+		return -1;
+	marks_take(&r->marks, PHASE_CLAIMED, j->mv->index);
+	return 0;
+}
+
+static int note_running(const struct job *j, struct err *e)
+{
+	struct runstate rs = { .pid = j->proc.pid, .start_time = j->proc.start_time };
+
+	rs.m = j->r->m;
+	rs.m.vms = j->mv;
+	rs.m.nvms = 1;
+	return runstate_save(&rs, e);
+}
+
+static int on_connected(struct load *l, struct err *e)
+{
+	struct job *j = l->ctx;
+
+	(void)e;
+	marks_take(&j->r->marks, PHASE_CONNECTED, j->mv->index);
+	return 0;
+}
+
+static int on_loaded(struct load *l, struct err *e)
+{
+	struct job *j = l->ctx;
+
+	(void)e;
+	marks_take(&j->r->marks, PHASE_LOADED, j->mv->index);
+	return 0;
+}
+
+static int on_commit(struct load *l, struct err *e)
+{
+	struct job *j = l->ctx;
+
+	/* The disks again: QEMU has been starting for a while. */
+	if (check_disks(j, e) < 0 || write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
+		return -1;
+	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);
+	return 0;
+}
+
+static int on_running(struct load *l, struct err *e)
+{
+	struct job *j = l->ctx;
+
+	marks_take(&j->r->marks, PHASE_RUNNING, j->mv->index);
+	return write_record(j, VM_RUNNING, ERR_NONE, e);
+}
+
+static int launch(struct job *j, struct err *e)
+{
+	struct restore *r = j->r;
+	struct qemu_launch launch = {
+		.vm = &j->mv->vm,
+		.mem_path = r->dev.path,
+		.mem_offset = j->mv->extent.offset,
+		.incoming = true,
+		.root = r->root,
+		.survive = r->who == RESTORE_AGENT,
+		.scope = unit_manager_present() ? j->mv->scope : NULL,
+	};
+	int timeout_ms = j->mv->vm.timeout_ms;
+
+	if (qemu_start(&launch, &j->proc, e) < 0 || note_running(j, e) < 0)
+		return -1;
+	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);
+	qmp_init(&j->qmp, steal_fd(&j->proc.ctl));
+	j->load = (struct load){
+		.vm_name = j->mv->vm.name,
+		.state_fd = j->state_fd,
+		.cpr_reboot = j->mv->cpr_reboot,
+		.run = j->mv->was_running,
+		.connected = on_connected,
+		.loaded = on_loaded,
+		.commit = on_commit,
+		.running = on_running,
+		.ctx = j,
+	};
+	if (r->timeout_ms && r->timeout_ms < timeout_ms)
+		timeout_ms = r->timeout_ms;
+	load_plan(&j->plan, &j->load, &j->qmp, j->proc.pidfd, timeout_ms);
+	j->going = true;
+	return 0;
+}
+
+/* A resume that failed: what stays in the ledger, and what of the process. */
+static void settle(struct job *j)
+{
+	struct err *why = &j->out->err;
+	struct err e = { 0 };
+
+	if (why->kind == ERR_EXITED || why->kind == ERR_SPAWN)
+		qemu_last_words(j->mv->vm.name, why);
+	j->out->result = RESTORE_FAILED;
+	switch (decide_aftermath(why->kind, j->r->who, j->load.committed)) {
+	case AFTER_DOUBT:
+		/* It may be running: not ours to kill. */
+		qemu_proc_release(&j->proc);
+		return;
+	case AFTER_LATER:
+		j->out->result = RESTORE_LATER;
+		break;
+	case AFTER_KEEP:
+		if (j->rec.state != VM_SEALED && write_record(j, VM_FAILED, why->kind, &e) < 0)
+			log_err("vm %s: %s", j->mv->vm.name, e.msg);
+		break;
+	}
+	qemu_proc_kill(&j->proc);
+	if (runstate_forget(j->mv->vm.name, &e) < 0)
+		log_warn("vm %s: %s", j->mv->vm.name, e.msg);
+}
+
+static void job_end(struct job *j)
+{
+	if (j->going && j->plan.failed && !j->load.resumed) {
+		j->out->err = j->plan.err;
+		settle(j);
+	} else if (j->going) {
+		j->out->result = RESTORE_RUNNING;
+		if (j->plan.failed)
+			log_warn("vm %s: %s", j->mv->vm.name, j->plan.err.msg);
+	}
+	load_finish(&j->load);
+	qmp_close(&j->qmp);
+	qemu_proc_release(&j->proc);
+	scope_close(&j->state_fd);
+}
+
+static void job_start(struct job *j)
+{
+	if (!consider(j))
+		return;
+	if (claim(j, &j->out->err) < 0 || launch(j, &j->out->err) < 0)
+		settle(j);
+}
+
+static int by_priority(const void *a, const void *b)
+{
+	const struct manifest_vm *x = *(struct manifest_vm *const *)a;
+	const struct manifest_vm *y = *(struct manifest_vm *const *)b;
+
+	if (x->vm.priority != y->vm.priority)
+		return x->vm.priority < y->vm.priority ? -1 : 1;
+	return strcmp(x->vm.name, y->vm.name);
+}
+
+static void count(struct restore_report *report)
+{
+	for (unsigned int i = 0; i < report->vms; i++) {
+		const struct restore_outcome *o = &report->vm[i];
+
+		report->running += o->result == RESTORE_RUNNING;
+		report->failed += o->result == RESTORE_FAILED;
+		report->kept += o->result == RESTORE_KEPT;
+		report->later += o->result == RESTORE_LATER;
+	}
+}
+
+int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
+{
+	struct manifest_vm *order[VM_MAX];
+	struct plan *plans[VM_MAX];
+	_cleanup_free_ struct job *jobs = calloc(VM_MAX, sizeof(*jobs));
+	unsigned int n = 0, nplans = 0;
+
+	memset(report, 0, sizeof(*report));
+	if (!jobs)
+		return err_set(e, ERR_IO, "out of memory");
+	for (unsigned int i = 0; i < r->m.nvms; i++)
+		if (!r->only || !strcmp(r->only, r->m.vms[i].vm.name))
+			order[n++] = &r->m.vms[i];
+	if (r->only && !n)
+		return err_set(e, ERR_ABSENT, "the manifest has no VM %s", r->only);
+	qsort(order, n, sizeof(order[0]), by_priority);
+	report->vms = n;
+	for (unsigned int i = 0; i < n; i++) {
+		struct job *j = &jobs[i];
+
+		*j = (struct job){ .r = r,
+				   .mv = order[i],
+				   .out = &report->vm[i],
+				   .proc = QEMU_PROC_INIT,
+				   .qmp = { .fd = -1 },
+				   .state_fd = -1 };
+		memcpy(j->out->name, order[i]->vm.name, sizeof(j->out->name));
+		j->load.read_fd = -1;
+		job_start(j);
+		if (j->going)
+			plans[nplans++] = &j->plan;
+	}
+	plan_run(plans, nplans);
+	for (unsigned int i = 0; i < n; i++)
+		job_end(&jobs[i]);
+	count(report);
+	return 0;
+}
+
+int restore_pending(const struct restore *r, bool *pending, struct err *e)
+{
+	*pending = false;
+	for (unsigned int i = 0; i < r->m.nvms; i++) {
+		struct vm_record rec;
+
+		if (ledger_record_read(&r->ledger, r->m.vms[i].index, &rec, e) < 0)
+			return -1;
+		*pending |= rec.generation == r->m.generation &&
+			(rec.state == VM_SEALED || rec.state == VM_CLAIMED ||
+			 rec.state == VM_FAILED || rec.state == VM_RELEASED);
+	}
+	return 0;
+}

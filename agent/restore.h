@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The restore engine: from a ticket to running VMs. The agent runs it in the
+ * initramfs, `holdover resume` in the running system.
+ */
+#ifndef HOLDOVER_RESTORE_H
+#define HOLDOVER_RESTORE_H
+
+#include "decide.h"
+#include "manifest.h"
+#include "marks.h"
+#include "pmem.h"
+#include "ticket.h"
+
+/**
+ * struct restore - one run of the engine
+ * @who: on whose behalf
+ * @root: where the host's root file system is mounted, or NULL for "/"
+ * @only: resume only this VM, or NULL for all
+ * @never_ran: see decide_resume()
+ * @timeout_ms: no VM is waited for longer than this; 0: only its own timeout
+ * @ticket: of the jump
+ * @dev, @map, @ledger, @m: region, mapping, ledger and manifest, as opened
+ */
+struct restore {
+	enum restore_who who;
+	const char *root;
+	const char *only;
+	bool never_ran;
+	int timeout_ms;
+	struct ticket ticket;
+	uint8_t ticket_id[16];
+	uint8_t boot_id[16];
+	struct pmem_device dev;
+	struct pmem_map map;
+	struct ledger ledger;
+	struct manifest m;
+	struct marks marks;
+};
+
+/**
+ * enum restore_result - how one VM fared
+ * @RESTORE_NOT_TRIED: it had reached the end of its way before
+ * @RESTORE_RUNNING: resumed (or paused, if its owner had paused it)
+ * @RESTORE_LATER: left to a later placement
+ * @RESTORE_KEPT: not tried, state kept; the error says why
+ * @RESTORE_FAILED: tried without success; the error says why
+ */
+enum restore_result {
+	RESTORE_NOT_TRIED,
+	RESTORE_RUNNING,
+	RESTORE_LATER,
+	RESTORE_KEPT,
+	RESTORE_FAILED,
+};
+
+const char *restore_result_name(enum restore_result r);
+
+/** struct restore_outcome - one VM's result */
+struct restore_outcome {
+	char name[VM_NAME_MAX + 1];
+	enum restore_result result;
+	struct err err;
+};
+
+/** struct restore_report - what a run achieved; in the manifest's order */
+struct restore_report {
+	struct restore_outcome vm[VM_MAX];
+	unsigned int vms, running, failed, kept, later;
+};
+
+void restore_init(struct restore *r, enum restore_who who);
+void restore_close(struct restore *r);
+
+/** restore_open() - find region, namespace and ledger that @r->ticket names,
+ * and read the manifest under its key. Changes nothing on the media. */
+_must_check_ int restore_open(struct restore *r, struct err *e);
+
+/** restore_vms() - resume every VM that may be resumed, in parallel, each
+ * under its own deadline. -1 only if nothing could be tried at all. */
+_must_check_ int restore_vms(struct restore *r, struct restore_report *report, struct err *e);
+
+/** restore_pending() - does any VM of the ledger still need the ticket? */
+_must_check_ int restore_pending(const struct restore *r, bool *pending, struct err *e);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+
+#ifndef BLKGETSIZE64
+#define BLKGETSIZE64 _IOR(0x12, 114, size_t)
+#endif
+
+/* Symbolic links are followed as a process chrooted into @root would. */
+static int open_in_root(const char *root, const char *path, int flags, struct err *e)
+{
+	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	_cleanup_close_ int dir = open(root && *root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	long fd;
+
+	if (dir < 0)
+		return err_sys(e, errno, "opening %s", root);
+	do
+		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+	if (fd >= 0)
+		return (int)fd;
+	if (errno == ENOENT || errno == ENOTDIR || errno == ENXIO)
+		return err_set(e, ERR_ABSENT, "disk %s does not exist (yet)", path);
+	if (errno == EROFS)
+		return err_set(e, ERR_ABSENT, "disk %s is still on a read-only file system", path);
+	return err_sys(e, errno, "opening disk %s", path);
+}
+
+static int identify(int fd, struct disk *d, struct err *e)
+{
+	struct statfs sf;
+	struct stat st;
+	uint64_t fsid;
+
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &sf) < 0)
+		return err_sys(e, errno, "disk %s", d->path);
+	d->is_block = S_ISBLK(st.st_mode);
+	memcpy(&fsid, &sf.f_fsid, sizeof(fsid));
+	snprintf(d->fs_uuid, sizeof(d->fs_uuid), "%016" PRIx64, d->is_block ? 0 : fsid);
+	d->inode = d->is_block ? 0 : st.st_ino;
+	d->size = (uint64_t)st.st_size;
+	d->mtime_ns = d->is_block ?
+		0 :
+		(uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	if (d->is_block && ioctl(fd, BLKGETSIZE64, &d->size) < 0)
+		return err_sys(e, errno, "size of disk %s", d->path);
+	return 0;
+}
+
+int disk_identify(const char *root, struct disk *d, struct err *e)
+{
+	_cleanup_close_ int fd = open_in_root(root, d->path, O_RDONLY | O_NONBLOCK, e);
+
+	return fd < 0 ? -1 : identify(fd, d, e);
+}
+
+int disk_check(const char *root, const struct disk *want, bool early, struct err *e)
+{
+	_cleanup_close_ int fd =
+		open_in_root(root, want->path, (want->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, e);
+	struct disk now = { .path = want->path };
+
+	if (fd < 0 || identify(fd, &now, e) < 0)
+		return -1;
+	if (now.is_block != want->is_block)
+		return err_set(e, ERR_MISMATCH, "disk %s was a %s when the VM was saved",
+			       want->path, want->is_block ? "block device" : "file");
+	if (memcmp(now.fs_uuid, want->fs_uuid, sizeof(now.fs_uuid)))
+		return err_set(e, early ? ERR_ABSENT : ERR_MISMATCH,
+			       "disk %s lies on another file system than when the VM was saved; "
+			       "mount the right one",
+			       want->path);
+	if (now.inode != want->inode || now.size != want->size)
+		return err_set(e, ERR_MISMATCH,
+			       "disk %s is another file than when the VM was saved (inode %" PRIu64
+			       " size %" PRIu64 ", was %" PRIu64 " and %" PRIu64 ")",
+			       want->path, now.inode, now.size, want->inode, want->size);
+	if (now.mtime_ns != want->mtime_ns && want->writable)
+		return err_set(e, ERR_MISMATCH,
+			       "disk %s was changed after the VM was saved; resuming would destroy "
+			       "it",
+			       want->path);
+	return 0;
+}
+
+struct disk *disk_add(struct disk **disks, unsigned int *n, const char *path, bool writable)
+{
+	struct disk *bigger;
+
+	for (unsigned int i = 0; i < *n; i++) {
+		if (strcmp((*disks)[i].path, path))
+			continue;
+		(*disks)[i].writable |= writable;
+		return &(*disks)[i];
+	}
+	bigger = reallocarray(*disks, *n + 1, sizeof(**disks));
+	if (!bigger)
+		return NULL;
+	*disks = bigger;
+	memset(&bigger[*n], 0, sizeof(**disks));
+	bigger[*n].path = strdup(path);
+	bigger[*n].writable = writable;
+	return bigger[*n].path ? &bigger[(*n)++] : NULL;
+}
