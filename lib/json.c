@@ -6,25 +6,22 @@
 
 #include "io.h"
 
-static int json_get(yyjson_val *obj, const char *key, yyjson_val **out,
-		    struct err *e)
+static int json_get(yyjson_val *obj, const char *key, yyjson_val **out, struct err *e)
 {
 	yyjson_val *v = yyjson_obj_get(obj, key);
 
 	if (!yyjson_is_obj(obj))
-		return err_set(e, ERR_FORMAT,
-			       "JSON: no object to look for \"%s\" in", key);
+		return err_set(e, ERR_FORMAT, "JSON: no object to look for \"%s\" in", key);
 	if (!v)
 		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is missing", key);
 	*out = v;
 	return 0;
 }
 
-static int json_type(const char *key, yyjson_val *v, const char *want,
-		     struct err *e)
+static int json_type(const char *key, yyjson_val *v, const char *want, struct err *e)
 {
-	return err_set(e, ERR_FORMAT, "JSON: \"%s\" is %s where %s is needed",
-		       key, yyjson_get_type_desc(v), want);
+	return err_set(e, ERR_FORMAT, "JSON: \"%s\" is %s where %s is needed", key,
+		       yyjson_get_type_desc(v), want);
 }
 
 int json_str(yyjson_val *obj, const char *key, const char **out, struct err *e)
@@ -36,14 +33,12 @@ int json_str(yyjson_val *obj, const char *key, const char **out, struct err *e)
 	if (!yyjson_is_str(v))
 		return json_type(key, v, "a string", e);
 	if (strlen(yyjson_get_str(v)) != yyjson_get_len(v))
-		return err_set(e, ERR_FORMAT,
-			       "JSON: \"%s\" has a NUL character inside", key);
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" has a NUL character inside", key);
 	*out = yyjson_get_str(v);
 	return 0;
 }
 
-int json_u64(yyjson_val *obj, const char *key, uint64_t max, uint64_t *out,
-	     struct err *e)
+int json_u64(yyjson_val *obj, const char *key, uint64_t max, uint64_t *out, struct err *e)
 {
 	yyjson_val *v;
 
@@ -53,15 +48,13 @@ int json_u64(yyjson_val *obj, const char *key, uint64_t max, uint64_t *out,
 		return json_type(key, v, "a non-negative integer", e);
 	if (yyjson_get_uint(v) > max)
 		return err_set(e, ERR_FORMAT,
-			       "JSON: \"%s\" is %" PRIu64
-			       ", above the maximum of %" PRIu64,
-			       key, yyjson_get_uint(v), max);
+			       "JSON: \"%s\" is %" PRIu64 ", above the maximum of %" PRIu64, key,
+			       yyjson_get_uint(v), max);
 	*out = yyjson_get_uint(v);
 	return 0;
 }
 
-int json_int(yyjson_val *obj, const char *key, int64_t min, int64_t max,
-	     int64_t *out, struct err *e)
+int json_int(yyjson_val *obj, const char *key, int64_t min, int64_t max, int64_t *out, struct err *e)
 {
 	yyjson_val *v;
 	int64_t n;
@@ -73,14 +66,12 @@ int json_int(yyjson_val *obj, const char *key, int64_t min, int64_t max,
 	/* An unsigned value above INT64_MAX would come back negative. */
 	if (yyjson_is_uint(v) && yyjson_get_uint(v) > INT64_MAX)
 		return err_set(e, ERR_FORMAT,
-			       "JSON: \"%s\" is %" PRIu64
-			       ", above the maximum of %" PRId64,
-			       key, yyjson_get_uint(v), max);
+			       "JSON: \"%s\" is %" PRIu64 ", above the maximum of %" PRId64, key,
+			       yyjson_get_uint(v), max);
 	n = yyjson_get_sint(v);
 	if (n < min || n > max)
 		return err_set(e, ERR_FORMAT,
-			       "JSON: \"%s\" is %" PRId64 ", not within %" PRId64
-			       " to %" PRId64,
+			       "JSON: \"%s\" is %" PRId64 ", not within %" PRId64 " to %" PRId64,
 			       key, n, min, max);
 	*out = n;
 	return 0;
@@ -98,17 +89,15 @@ int json_bool(yyjson_val *obj, const char *key, bool *out, struct err *e)
 	return 0;
 }
 
-int json_hex(yyjson_val *obj, const char *key, uint8_t *out, size_t len,
-	     struct err *e)
+int json_hex(yyjson_val *obj, const char *key, uint8_t *out, size_t len, struct err *e)
 {
 	const char *text;
 
 	if (json_str(obj, key, &text, e) < 0)
 		return -1;
 	if (strlen(text) != 2 * len || io_unhex(text, out, len, e) < 0)
-		return err_set(e, ERR_FORMAT,
-			       "JSON: \"%s\" is not %zu hexadecimal digits",
-			       key, 2 * len);
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is not %zu hexadecimal digits", key,
+			       2 * len);
 	return 0;
 }
 
@@ -119,8 +108,7 @@ int json_uuid(yyjson_val *obj, const char *key, uint8_t id[16], struct err *e)
 	if (json_str(obj, key, &text, e) < 0)
 		return -1;
 	if (io_uuid_parse(text, id, e) < 0)
-		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is not a UUID",
-			       key);
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is not a UUID", key);
 	return 0;
 }
 

@@ -99,7 +99,7 @@ struct ledger_line {
 	le16 major;
 	le16 minor;
 	uint8_t reserved0[4];
-	le64 seq; /* higher is newer, from 1; the generation of a manifest */
+	le64 seq;    /* higher is newer, from 1; the generation of a manifest */
 	le64 length; /* of the payload, bytes */
 	le64 payload_xxh3;
 	uint8_t reserved1[16];
@@ -116,7 +116,7 @@ static_assert(sizeof(struct ledger_line) == LEDGER_LINE, "line");
 
 struct ledger_area_media {
 	le64 offset; /* from the start of the ledger, a multiple of 4096 */
-	le64 size; /* a multiple of 4096 */
+	le64 size;   /* a multiple of 4096 */
 } _packed_;
 
 /* Payload of a superblock, 64 bytes after the start of its page. The areas
@@ -183,7 +183,7 @@ static_assert(sizeof(struct ledger_manifest_media) == 64, "manifest");
  * place is damaged. Written by zeroing the line and storing it. */
 struct ledger_record_media {
 	uint8_t magic[4];
-	uint8_t state; /* enum vm_state */
+	uint8_t state;	/* enum vm_state */
 	uint8_t reason; /* enum err_kind */
 	le16 attempt;
 	le64 generation;
@@ -206,8 +206,8 @@ static_assert(sizeof(struct ledger_record_media) == LEDGER_LINE, "record");
 struct ledger_journal_media {
 	uint8_t magic[4];
 	le16 phase; /* enum phase */
-	le16 vm; /* index, or 0xffff: the host */
-	le64 seq; /* from 1 */
+	le16 vm;    /* index, or 0xffff: the host */
+	le64 seq;   /* from 1 */
 	le64 generation;
 	le64 tsc;
 	le64 tsc_hz;
