@@ -281,7 +281,7 @@ uninstall:
 	$(Q)for entry in $(install_list); do \
 		IFS=: read -r file dir mode <<< "$$entry"; \
 		rm -f "$(DESTDIR)$$dir/$${file##*/}"; \
-		rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$dir" 2>/dev/null || true; \
+		case $$dir in */*holdover*) rmdir --ignore-fail-on-non-empty "$(DESTDIR)$$dir" 2>/dev/null ;; esac; \
 	done
 	$(Q)if cmp -s config/holdover.conf $(DESTDIR)$(confdir)/holdover.conf; then \
 		rm -f $(DESTDIR)$(confdir)/holdover.conf; \
