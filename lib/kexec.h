@@ -11,14 +11,12 @@
 /** kexec_cmdline_ranges() - the memmap=SIZE!START ranges that @cmdline asks
  * for (several per parameter, separated by commas, are understood). Returns
  * how many, or -1 FORMAT naming the bad piece. */
-int kexec_cmdline_ranges(const char *cmdline,
-			 struct pmem_range out[PMEM_RANGES_MAX], struct err *e);
+int kexec_cmdline_ranges(const char *cmdline, struct pmem_range out[PMEM_RANGES_MAX], struct err *e);
 
 /** kexec_cmdline_check() - every one of the @n persistent ranges of this boot
  * must be asked for with the same start and size, and no others; more than
  * four memmap= are REFUSED unless nokaslr is there (KASLR avoids only four). */
-_must_check_ int kexec_cmdline_check(const char *cmdline,
-				     const struct pmem_range *ranges, int n,
+_must_check_ int kexec_cmdline_check(const char *cmdline, const struct pmem_range *ranges, int n,
 				     struct err *e);
 
 /** kexec_cmdline_next() - the running kernel's command line as the next one's:
@@ -35,14 +33,13 @@ _must_check_ int kexec_unload(struct err *e);
 /** kexec_initrd() - a memfd with the initrd file, padded to four bytes, and
  * @cpio after it (an initramfs may be several archives in a row; the last
  * one's files are added). Returns the descriptor or -1. */
-int kexec_initrd(const char *initrd_path, const struct buf *cpio,
-		 struct err *e);
+int kexec_initrd(const char *initrd_path, const struct buf *cpio, struct err *e);
 
 /** kexec_load_file() - kexec_file_load(2). The error explains EPERM (lockdown
  * or missing CAP_SYS_BOOT), ENOKEY/EKEYREJECTED/EBADMSG (signature), ENOEXEC
  * (not a bzImage), EBUSY, ENOSYS, with the remedy. */
-_must_check_ int kexec_load_file(const char *kernel_path, int initrd_fd,
-				 const char *cmdline, struct err *e);
+_must_check_ int kexec_load_file(const char *kernel_path, int initrd_fd, const char *cmdline,
+				 struct err *e);
 
 /** kexec_initrd_has_module() - does the (possibly compressed, possibly
  * early-cpio-prefixed) initrd contain the holdover-agent? Looks through all
@@ -65,8 +62,7 @@ struct kexec_frozen {
  * does, but reversible by kexec_thaw(). Each file system is given what is left
  * of @timeout_ms (done in a child, so that a stuck one cannot hold the VMs):
  * on timeout go on without it, *@skipped counts it. */
-void kexec_freeze(struct kexec_frozen *f, int timeout_ms,
-		  unsigned int *skipped);
+void kexec_freeze(struct kexec_frozen *f, int timeout_ms, unsigned int *skipped);
 void kexec_thaw(struct kexec_frozen *f);
 
 #endif

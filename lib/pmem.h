@@ -29,6 +29,10 @@ int pmem_iomem_ranges(struct pmem_range out[PMEM_RANGES_MAX], struct err *e);
  * bus has probed. */
 _must_check_ int pmem_load_modules(struct err *e);
 
+/** pmem_load_named_modules() - the same for any modules (kvm, tun, ...); stops
+ * at the first that fails. */
+_must_check_ int pmem_load_named_modules(const char *const *names, size_t n, struct err *e);
+
 /**
  * struct pmem_device - a devdax namespace that is up
  * @region_start: physical
@@ -37,8 +41,9 @@ _must_check_ int pmem_load_modules(struct err *e);
  * @path: /dev/daxX.Y of this boot
  * @size: bytes of the device
  * @align: bytes
- * @dataoff: from the info block
- * @page_struct_size: from the info block, 0 if that format has none
+ * @dataoff: offset of the data in the region, from sysfs
+ * @page_struct_size: set by pmem_info_block(), 0 until then: sysfs does not
+ *	show it
  */
 struct pmem_device {
 	uint64_t region_start;
@@ -61,26 +66,26 @@ struct pmem_device {
  * media. Waits for the device node through a bounded poll of the driver core
  * (devtmpfs makes it when the driver binds).
  */
-_must_check_ int pmem_find(uint64_t start, uint64_t size,
-			   const uint8_t *want_uuid, struct pmem_device *out,
-			   struct err *e);
+_must_check_ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid,
+			   struct pmem_device *out, struct err *e);
 
 /** pmem_create() - make a devdax namespace (map=dev, align 2 MiB) on a region
  * that has none; what `ndctl create-namespace -m devdax` does. REFUSED if the
  * region's first 8 KiB hold an info block, or its raw device holds a ledger,
  * a file system or any other data known to libblkid-like magic numbers, unless
  * @force. */
-_must_check_ int pmem_create(uint64_t start, uint64_t size, bool force,
-			     struct pmem_device *out, struct err *e);
+_must_check_ int pmem_create(uint64_t start, uint64_t size, bool force, struct pmem_device *out,
+			     struct err *e);
 
 /** pmem_info_block() - read the info block (4 KiB at +4 KiB) of the region.
  *
- * While a dax namespace is enabled its raw device is not accessible, so the
- * bytes come from /dev/mem only where STRICT_DEVMEM allows it; otherwise this
- * must be called by pmem_create() before it enables the device. See pmem.c.
+ * Nothing can read it while the namespace is enabled, so this takes the
+ * namespace down, reads it raw, and enables it again: REFUSED if a process maps
+ * the device. The device may come back under another number: @dev is renewed,
+ * and gets its page_struct_size. A namespace that came up raw is read without
+ * all this, see pmem_raw_open().
  */
-_must_check_ int pmem_info_block(const struct pmem_device *dev,
-				 uint8_t out[4096], struct err *e);
+_must_check_ int pmem_info_block(struct pmem_device *dev, uint8_t out[4096], struct err *e);
 
 /** struct pmem_map - the ledger's extent, mapped */
 struct pmem_map {
@@ -91,22 +96,19 @@ struct pmem_map {
 
 /** pmem_map_ledger() - map the last @size bytes of the device, MAP_SYNC.
  * @media.store copies and persists with libpmem. On a regular file (tests) it
- * is MAP_SHARED and msync. Unmap with pmem_unmap(). */
-_must_check_ int pmem_map_ledger(const char *path, uint64_t device_size,
-				 uint64_t size, struct pmem_map *out,
-				 struct err *e);
-void pmem_unmap(struct pmem_map *m);
-#define _cleanup_pmem_map_ _cleanup_(pmem_unmap)
+ * is MAP_SHARED and msync. Unmap with pmem_map_close(). */
+_must_check_ int pmem_map_ledger(const char *path, uint64_t device_size, uint64_t size,
+				 struct pmem_map *out, struct err *e);
+void pmem_map_close(struct pmem_map *m);
+#define _cleanup_pmem_map_ _cleanup_(pmem_map_close)
 
 /** pmem_open_ledger() - read the superblock at the end of the device, map the
  * whole ledger, open it, and compare it with @dev. */
-_must_check_ int pmem_open_ledger(const struct pmem_device *dev,
-				  struct pmem_map *map, struct ledger *l,
-				  struct err *e);
+_must_check_ int pmem_open_ledger(const struct pmem_device *dev, struct pmem_map *map,
+				  struct ledger *l, struct err *e);
 
 /** pmem_zero() - zero @size bytes at @offset of the device, so that a fresh
  * VM never sees another tenant's RAM; maps piecewise. */
-_must_check_ int pmem_zero(const char *path, uint64_t offset, uint64_t size,
-			   struct err *e);
+_must_check_ int pmem_zero(const char *path, uint64_t offset, uint64_t size, struct err *e);
 
 #endif

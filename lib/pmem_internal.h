@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the pmem_*.c files share; the interface is pmem.h. */
+#ifndef HOLDOVER_PMEM_INTERNAL_H
+#define HOLDOVER_PMEM_INTERNAL_H
+
+#include <ndctl/libndctl.h>
+
+#include "pmem.h"
+
+/** pmem_iomem_parse() - pmem_iomem_ranges() on a text. */
+int pmem_iomem_parse(const char *text, struct pmem_range out[PMEM_RANGES_MAX], struct err *e);
+
+/**
+ * struct pmem_nd - one region as libndctl sees it
+ * @ctx: owned
+ * @bus: that the region is on
+ * @region: the region asked for
+ * @ns: its namespace; a label-less region always has exactly one
+ */
+struct pmem_nd {
+	struct ndctl_ctx *ctx;
+	struct ndctl_bus *bus;
+	struct ndctl_region *region;
+	struct ndctl_namespace *ns;
+};
+
+/** pmem_nd_open() - find the region [start, start+size) and its namespace.
+ * Kinds as pmem_find(). */
+_must_check_ int pmem_nd_open(struct pmem_nd *nd, uint64_t start, uint64_t size, struct err *e);
+void pmem_nd_close(struct pmem_nd *nd);
+#define _cleanup_pmem_nd_ _cleanup_(pmem_nd_close)
+
+/** pmem_in_use() - REFUSED naming the first process that maps @path. A device
+ * that is taken down while it is mapped kills whoever maps it. */
+_must_check_ int pmem_in_use(const char *path, struct err *e);
+
+/* The info block lies 4 KiB into the namespace and is 4 KiB long; 8 KiB in
+ * front of the data belong to it. */
+#define PMEM_INFO_OFFSET 4096
+#define PMEM_INFO_SIZE 4096
+
+/**
+ * struct pmem_raw - the raw block device of a namespace
+ * @fd: O_EXCL, O_DIRECT
+ * @path: /dev/pmemX
+ */
+struct pmem_raw {
+	int fd;
+	char path[64];
+	uint64_t size;
+};
+
+/** pmem_raw_open() - open the raw device of an enabled namespace that nothing
+ * has claimed. REFUSED if it is mounted or otherwise held. */
+_must_check_ int pmem_raw_open(struct pmem_nd *nd, int flags, struct pmem_raw *out, struct err *e);
+void pmem_raw_close(struct pmem_raw *r);
+#define _cleanup_pmem_raw_ _cleanup_(pmem_raw_close)
+
+/** pmem_raw_read() - read @len bytes at @offset, both multiples of 512. */
+_must_check_ int pmem_raw_read(const struct pmem_raw *r, uint64_t offset, void *out, size_t len,
+			       struct err *e);
+
+/** pmem_raw_write() - as pmem_raw_read(), the other way, durable. */
+_must_check_ int pmem_raw_write(const struct pmem_raw *r, uint64_t offset, const void *data,
+				size_t len, struct err *e);
+
+/** pmem_raw_ledger() - 1 if the raw device ends in a ledger's superblock, that
+ * is at the 2 MiB boundary at or below the region's end; 0, or -1. */
+int pmem_raw_ledger(const struct pmem_raw *r, uint64_t region_start, struct err *e);
+
+/** pmem_content_name() - what the first 128 KiB of a device look like: "an
+ * ext2/3/4 file system", or NULL for nothing known. */
+const char *pmem_content_name(const uint8_t *head, size_t len);
+#define PMEM_HEAD (128u << 10)
+
+/** pmem_info_decode() - check the parts of an info block that are relied on
+ * (signature, checksum) and read @dataoff, @page_struct_size and the uuid. */
+_must_check_ int pmem_info_decode(const uint8_t block[PMEM_INFO_SIZE], struct pmem_device *dev,
+				  struct err *e);
+
+#endif
