@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <stdio.h>
+
+#include "out.h"
+#include "qemu.h"
+#include "start.h"
+
+static int print(const struct app *app, const struct host *h, const struct runstate *rs)
+{
+	const struct manifest_vm *mv = &rs->m.vms[0];
+	yyjson_mut_doc *d;
+	yyjson_mut_val *o;
+	char size[32], offset[32];
+
+	if (!app->json) {
+		io_format_size(mv->extent.size, size, sizeof(size));
+		io_format_size(mv->extent.offset, offset, sizeof(offset));
+		printf("%s: running, pid %d, RAM %s at %s+%s, %s, QMP " HOLDOVER_RUN_DIR
+		       "/%s/qmp.sock\n",
+		       mv->vm.name, (int)rs->pid, size, h->dev.path, offset, mv->vm.machine,
+		       mv->vm.name);
+		return EXIT_DONE;
+	}
+	d = out_begin();
+	o = yyjson_mut_doc_get_root(d);
+	out_str(d, o, "name", mv->vm.name);
+	out_u64(d, o, "pid", (uint64_t)rs->pid);
+	out_str(d, o, "machine", mv->vm.machine);
+	out_str(d, o, "scope", mv->scope);
+	out_u64(d, o, "offset", mv->extent.offset);
+	out_u64(d, o, "memory", mv->extent.size);
+	return out_end(d);
+}
+
+static int run(const struct app *app, int argc, char **argv)
+{
+	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+	struct host h _cleanup_host_ = HOST_INIT;
+	struct vm vm _cleanup_vm_ = { 0 };
+	struct err e = { 0 };
+	char dir[4096];
+
+	if (argc != 2)
+		return cmd_usage(&cmd_run, "give one VM name");
+	if (host_vms_dir(app, dir, sizeof(dir), &e) < 0 || vm_load(dir, argv[1], &vm, &e) < 0 ||
+	    host_open(&h, app, HOST_LOCK | HOST_LEDGER, &e) < 0 || start_vm(&h, &vm, &rs, &e) < 0)
+		return cmd_fail(&e);
+	return print(app, &h, &rs);
+}
+
+const struct cmd cmd_run = {
+	.name = "run",
+	.args = "NAME",
+	.summary = "start a VM from vms.d/NAME.conf with its RAM on pmem",
+	.help = "Starts QEMU in a scope of its own, with an extent of the DAX device, zeroed, as RAM.\n"
+		"Its monitors are /run/holdover/NAME/qmp.sock (yours) and ctl.sock (Holdover's).\n"
+		"Refused while state of the VM waits in the ledger.\n",
+	.run = run,
+};

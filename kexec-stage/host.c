@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "host.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "qemu.h"
+
+int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e)
+{
+	return io_path(out, size, e, "%s/vms.d", app->config_dir);
+}
+
+static int describe_ranges(const struct pmem_range *r, int n, char *out, size_t size)
+{
+	char len[32], start[32];
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (int i = 0; i < n && at < size; i++) {
+		io_format_size(r[i].size, len, sizeof(len));
+		io_format_size(r[i].start, start, sizeof(start));
+		at += (size_t)snprintf(out + at, size - at, "%s%s!%s", i ? ", " : "", len, start);
+	}
+	return n;
+}
+
+int host_region(const struct config *cfg, struct pmem_range *out, struct err *e)
+{
+	struct pmem_range ranges[PMEM_RANGES_MAX];
+	char list[256];
+	int n = pmem_iomem_ranges(ranges, e);
+
+	if (n < 0)
+		return -1;
+	describe_ranges(ranges, n, list, sizeof(list));
+	if (n == 0)
+		return err_set(e, ERR_ABSENT,
+			       "this kernel has no legacy-pmem region; boot it with memmap=SIZE!START "
+			       "(holdover(8) helps to plan it)");
+	if (!cfg->have_region && n > 1)
+		return err_set(e, ERR_USAGE,
+			       "there are several regions (%s); name the one of the ledger in "
+			       "holdover.conf: [region] memmap = SIZE!START",
+			       list);
+	for (int i = 0; i < n; i++) {
+		if (cfg->have_region &&
+		    (ranges[i].start != cfg->region_start || ranges[i].size != cfg->region_size))
+			continue;
+		*out = ranges[i];
+		return 0;
+	}
+	return err_set(e, ERR_MISMATCH,
+		       "the region that holdover.conf names is not there; this kernel has %s", list);
+}
+
+static int open_ledger(struct host *h, struct err *e)
+{
+	struct pmem_range region;
+
+	if (host_region(&h->cfg, &region, e) < 0 || pmem_load_modules(e) < 0 ||
+	    pmem_find(region.start, region.size, NULL, &h->dev, e) < 0 ||
+	    pmem_open_ledger(&h->dev, &h->map, &h->ledger, e) < 0) {
+		if (e->kind == ERR_ABSENT && !strstr(e->msg, "memmap="))
+			err_set(e, ERR_ABSENT, "%.900s; 'holdover init' prepares the region", e->msg);
+		return -1;
+	}
+	return 0;
+}
+
+int host_open(struct host *h, const struct app *app, unsigned int need, struct err *e)
+{
+	char path[4096];
+
+	if (geteuid() != 0)
+		return err_set(e, ERR_REFUSED, "this needs root");
+	if (io_path(path, sizeof(path), e, "%s/holdover.conf", app->config_dir) < 0 ||
+	    config_load(path, &h->cfg, e) < 0)
+		return -1;
+	if (need & HOST_LOCK) {
+		if (io_mkdir_p(HOLDOVER_RUN_DIR, 0700, e) < 0)
+			return -1;
+		h->lock = io_lock(HOLDOVER_RUN_DIR "/lock", e);
+		if (h->lock < 0)
+			return -1;
+	}
+	return need & HOST_LEDGER ? open_ledger(h, e) : 0;
+}
+
+void host_close(struct host *h)
+{
+	pmem_map_close(&h->map);
+	scope_close(&h->lock);
+	config_free(&h->cfg);
+	*h = (struct host)HOST_INIT;
+}
+
+bool host_pending(enum vm_state s)
+{
+	return s == VM_SEALED || s == VM_CLAIMED || s == VM_FAILED || s == VM_RELEASED;
+}
+
+int host_any_pending(const struct host *h, char name[VM_NAME_MAX + 1], struct err *e)
+{
+	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
+
+	name[0] = '\0';
+	if (!t)
+		return err_set(e, ERR_IO, "out of memory");
+	if (ledger_extents_read(&h->ledger, t, e) < 0)
+		return -1;
+	for (unsigned int i = 0; i < VM_MAX; i++) {
+		struct vm_record rec;
+
+		if (!*t->slot[i].name)
+			continue;
+		if (ledger_record_read(&h->ledger, i, &rec, e) < 0)
+			return err_wrap(e, "vm %s", t->slot[i].name);
+		if (!host_pending(rec.state))
+			continue;
+		memcpy(name, t->slot[i].name, VM_NAME_MAX + 1);
+		return 0;
+	}
+	return 0;
+}
+
+int host_drop_tickets(const struct host *h, struct err *e)
+{
+	char name[VM_NAME_MAX + 1];
+
+	if (host_any_pending(h, name, e) < 0)
+		return -1;
+	if (*name)
+		return 0;
+	if (ticket_shred(HOLDOVER_TICKET_COPY, e) < 0)
+		return -1;
+	return ticket_shred(HOLDOVER_RUN_DIR "/ticket", e);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What nearly every verb needs: configuration, lock, region and ledger. */
+#ifndef HOLDOVER_HOST_H
+#define HOLDOVER_HOST_H
+
+#include "cmd.h"
+#include "config.h"
+#include "pmem.h"
+#include "ticket.h"
+
+#define HOLDOVER_LIB_DIR "/var/lib/holdover"
+#define HOLDOVER_TICKET_COPY HOLDOVER_LIB_DIR "/ticket"
+
+enum host_need {
+	HOST_CONFIG = 0,
+	HOST_LOCK = 1,	 /* take the host-wide lock */
+	HOST_LEDGER = 2, /* find the region and open its ledger */
+};
+
+/**
+ * struct host - this host, as far as a verb asked for it
+ * @cfg: holdover.conf
+ * @lock: descriptor of the held lock, or -1
+ * @dev: valid with HOST_LEDGER
+ * @map: mapping of the ledger, with HOST_LEDGER
+ * @ledger: with HOST_LEDGER
+ */
+struct host {
+	struct config cfg;
+	int lock;
+	struct pmem_device dev;
+	struct pmem_map map;
+	struct ledger ledger;
+};
+
+#define HOST_INIT                              \
+	{                                      \
+		.lock = -1, .map = {.fd = -1 } \
+	}
+
+/** host_open() - fill in what @need asks for; needs root. */
+_must_check_ int host_open(struct host *h, const struct app *app, unsigned int need, struct err *e);
+void host_close(struct host *h);
+#define _cleanup_host_ _cleanup_(host_close)
+
+/** host_region() - the region that the configuration names, or the only one. */
+_must_check_ int host_region(const struct config *cfg, struct pmem_range *out, struct err *e);
+
+/** host_vms_dir() - CONFIG_DIR/vms.d */
+_must_check_ int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e);
+
+/** host_pending() - does the record say that device state waits for a resume? */
+bool host_pending(enum vm_state s);
+
+/** host_any_pending() - name of a VM of the ledger for which this holds, or
+ * an empty string. */
+_must_check_ int host_any_pending(const struct host *h, char name[VM_NAME_MAX + 1], struct err *e);
+
+/** host_drop_tickets() - shred both ticket copies unless some VM still needs
+ * them. */
+_must_check_ int host_drop_tickets(const struct host *h, struct err *e);
+
+#endif

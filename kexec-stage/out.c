@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "out.h"
+
+#include <stdio.h>
+
+yyjson_mut_doc *out_begin(void)
+{
+	yyjson_mut_doc *d = yyjson_mut_doc_new(NULL);
+	yyjson_mut_val *root = yyjson_mut_obj(d);
+
+	yyjson_mut_doc_set_root(d, root);
+	out_u64(d, root, "version", 1);
+	return d;
+}
+
+int out_end(yyjson_mut_doc *d)
+{
+	_cleanup_free_ char *text = yyjson_mut_write(d, YYJSON_WRITE_PRETTY, NULL);
+
+	yyjson_mut_doc_free(d);
+	if (!text) {
+		fputs("holdover: out of memory\n", stderr);
+		return EXIT_FAILED;
+	}
+	return printf("%s\n", text) < 0 || fflush(stdout) ? EXIT_FAILED : EXIT_DONE;
+}
+
+void out_str(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const char *value)
+{
+	yyjson_mut_obj_add_strcpy(d, o, key, value ? value : "");
+}
+
+void out_u64(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, uint64_t value)
+{
+	yyjson_mut_obj_add_uint(d, o, key, value);
+}
+
+void out_uuid(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const uint8_t id[16])
+{
+	char text[37];
+
+	io_uuid_format(id, text);
+	out_str(d, o, key, text);
+}
+
+void out_add_geometry(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h)
+{
+	const struct ledger_geometry *g = &h->ledger.geo;
+
+	out_str(d, o, "device", h->dev.path);
+	out_u64(d, o, "region_start", g->region_start);
+	out_u64(d, o, "region_size", g->region_size);
+	out_uuid(d, o, "namespace", g->namespace_uuid);
+	out_u64(d, o, "device_size", g->device_size);
+	out_u64(d, o, "align", g->align);
+	out_uuid(d, o, "ledger", g->ledger_uuid);
+	out_u64(d, o, "ledger_offset", g->ledger_offset);
+	out_u64(d, o, "ledger_size", g->ledger_size);
+	out_u64(d, o, "blob_size", g->blob_size);
+}
+
+int out_geometry(const struct host *h)
+{
+	yyjson_mut_doc *d = out_begin();
+
+	out_add_geometry(d, yyjson_mut_doc_get_root(d), h);
+	return out_end(d);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "start.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "qemu.h"
+#include "unit.h"
+#include "vmctl.h"
+
+static bool runs(const char *name)
+{
+	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+	struct err ignored = { 0 };
+
+	return runstate_load(name, &rs, &ignored) == 0 && rs.pidfd >= 0;
+}
+
+static int check_free(const struct host *h, const struct vm *vm, int index, struct err *e)
+{
+	struct vm_record rec;
+
+	if (runs(vm->name))
+		return err_set(e, ERR_REFUSED, "VM %s is running already", vm->name);
+	if (access(vm->qemu, X_OK) < 0)
+		return err_set(e, ERR_ABSENT,
+			       "vm %s: %s cannot be executed (%s); install it or set 'qemu ='",
+			       vm->name, vm->qemu, strerror(errno));
+	if (index < 0)
+		return 0;
+	if (ledger_record_read(&h->ledger, (unsigned int)index, &rec, e) < 0)
+		return err_wrap(e, "vm %s", vm->name);
+	if (host_pending(rec.state))
+		return err_set(e, ERR_REFUSED,
+			       "VM %s is %s: its state waits in the ledger; 'holdover resume %s' "
+			       "continues it, 'holdover discard %s' gives it up",
+			       vm->name, vm_state_name(rec.state), vm->name, vm->name);
+	return 0;
+}
+
+/* Extents of VMs that neither run nor wait hold nothing of value: they are
+ * kept only so that a VM comes back to the same place. */
+static int drop_idle_extents(const struct host *h, struct extent_table *t, const char *but,
+			     struct err *e)
+{
+	for (unsigned int i = 0; i < VM_MAX; i++) {
+		struct vm_record rec;
+
+		if (!*t->slot[i].name || !strcmp(t->slot[i].name, but) || runs(t->slot[i].name))
+			continue;
+		if (ledger_record_read(&h->ledger, i, &rec, e) < 0)
+			return err_wrap(e, "vm %s", t->slot[i].name);
+		if (!host_pending(rec.state))
+			memset(&t->slot[i], 0, sizeof(t->slot[i]));
+	}
+	return 0;
+}
+
+static int place(struct host *h, const struct vm *vm, struct extent_table *t, struct err *e)
+{
+	int index = extent_find(t, vm->name);
+
+	if (check_free(h, vm, index, e) < 0)
+		return -1;
+	if (index >= 0 && t->slot[index].size == vm->memory)
+		return index;
+	if (index >= 0)
+		memset(&t->slot[index], 0, sizeof(t->slot[index]));
+	index = extent_alloc(t, &h->ledger.geo, vm->name, vm->memory, e);
+	if (index < 0 && e->kind == ERR_REFUSED) {
+		err_clear(e);
+		if (drop_idle_extents(h, t, vm->name, e) < 0)
+			return -1;
+		index = extent_alloc(t, &h->ledger.geo, vm->name, vm->memory, e);
+	}
+	if (index < 0)
+		return err_wrap(e, "vm %s", vm->name);
+	if (ledger_extents_write(&h->ledger, t, e) < 0)
+		return -1;
+	return index;
+}
+
+/* Copies into an owned manifest of one VM, through its own encoding. */
+static int describe(const struct host *h, const struct vm *vm, const char *machine,
+		    const char *scope, unsigned int index, const struct extent *extent,
+		    struct manifest *out, struct err *e)
+{
+	_cleanup_buf_ struct buf json = { 0 };
+	struct manifest_vm mv = {
+		.vm = *vm,
+		.index = index,
+		.extent = *extent,
+		.was_running = true,
+		.scope = (char *)scope,
+	};
+	struct manifest m = { .vms = &mv, .nvms = 1 };
+	struct utsname uts;
+
+	mv.vm.machine = (char *)machine;
+	memcpy(m.ledger_uuid, h->ledger.geo.ledger_uuid, 16);
+	uname(&uts);
+	snprintf(m.kernel, sizeof(m.kernel), "%s", uts.release);
+	if (io_boot_id(m.boot_id, e) < 0 || manifest_encode(&m, &json, e) < 0)
+		return -1;
+	return manifest_decode(&json, NULL, out, e);
+}
+
+static int launch(struct host *h, const struct vm *vm, const struct extent *extent,
+		  const char *scope, struct qemu_proc *proc, struct err *e)
+{
+	struct qemu_launch l = {
+		.vm = vm,
+		.mem_path = h->dev.path,
+		.mem_offset = extent->offset,
+		.scope = unit_manager_present() ? scope : NULL,
+	};
+
+	if (pmem_zero(h->dev.path, extent->offset, extent->size, e) < 0 || qemu_start(&l, proc, e) < 0)
+		return err_wrap(e, "vm %s", vm->name);
+	return 0;
+}
+
+int start_vm(struct host *h, const struct vm *vm, struct runstate *rs, struct err *e)
+{
+	struct qemu_proc proc _cleanup_(qemu_proc_kill) = QEMU_PROC_INIT;
+	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
+	_cleanup_free_ char *machine = NULL;
+	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	char scope[128];
+	int index;
+
+	if (!t)
+		return err_sys(e, ENOMEM, "extents");
+	if (ledger_extents_read(&h->ledger, t, e) < 0)
+		return -1;
+	index = place(h, vm, t, e);
+	if (index < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0 ||
+	    launch(h, vm, &t->slot[index], scope, &proc, e) < 0)
+		return -1;
+	qmp_init(&q, steal_fd(&proc.ctl));
+	if (qmp_handshake(&q, VMCTL_TIMEOUT_MS, NULL, e) < 0 ||
+	    vmctl_machine(&q, vm->machine, &machine, e) < 0) {
+		qemu_last_words(vm->name, e);
+		return err_wrap(e, "vm %s", vm->name);
+	}
+	*rs = (struct runstate)RUNSTATE_INIT;
+	rs->pid = proc.pid;
+	rs->start_time = proc.start_time;
+	if (describe(h, vm, machine, scope, (unsigned int)index, &t->slot[index], &rs->m, e) < 0 ||
+	    runstate_save(rs, e) < 0 || vmctl_cont(&q, e) < 0) {
+		runstate_free(rs);
+		return err_wrap(e, "vm %s", vm->name);
+	}
+	rs->pidfd = steal_fd(&proc.pidfd);
+	return 0;
+}
