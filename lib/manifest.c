@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Writing a manifest; manifest_decode.c is its mirror image. */
+#include "manifest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "json.h"
+
+void manifest_free(struct manifest *m)
+{
+	unsigned int i, k;
+
+	for (i = 0; i < m->nvms; i++) {
+		struct manifest_vm *v = &m->vms[i];
+
+		vm_free(&v->vm);
+		for (k = 0; k < v->ndisks; k++)
+			free(v->disks[k].path);
+		free(v->disks);
+		free(v->scope);
+	}
+	free(m->vms);
+	memset(m, 0, sizeof(*m));
+}
+
+/**
+ * struct writer - one object under construction
+ * @doc: owner of everything
+ * @obj: the object
+ * @vm: name of the VM it belongs to, for errors
+ * @e: for errors
+ * @failed: set by the first failure; later calls do nothing
+ */
+struct writer {
+	yyjson_mut_doc *doc;
+	yyjson_mut_val *obj;
+	const char *vm;
+	struct err *e;
+	bool failed;
+};
+
+/* Strings are not copied: the manifest outlives the document. */
+static yyjson_mut_val *text_value(struct writer *w, const char *key, const char *s)
+{
+	_cleanup_free_ char *quoted = s ? json_quote(s) : NULL;
+
+	if (quoted)
+		return yyjson_mut_str(w->doc, s);
+	if (!w->failed)
+		err_set(w->e, ERR_REFUSED, "manifest: VM %s: %s %s", w->vm, key,
+			s ? "is not UTF-8; rename the file or change the argument" : "is not set");
+	w->failed = true;
+	return NULL;
+}
+
+static void put(struct writer *w, const char *key, yyjson_mut_val *v)
+{
+	if (w->failed)
+		return;
+	if (v && yyjson_mut_obj_add(w->obj, yyjson_mut_str(w->doc, key), v))
+		return;
+	err_sys(w->e, ENOMEM, "manifest: VM %s: %s", w->vm, key);
+	w->failed = true;
+}
+
+static void put_str(struct writer *w, const char *key, const char *s)
+{
+	put(w, key, text_value(w, key, s));
+}
+
+static void put_u64(struct writer *w, const char *key, uint64_t n)
+{
+	put(w, key, yyjson_mut_uint(w->doc, n));
+}
+
+static void put_int(struct writer *w, const char *key, int64_t n)
+{
+	put(w, key, yyjson_mut_sint(w->doc, n));
+}
+
+static void put_bool(struct writer *w, const char *key, bool b)
+{
+	put(w, key, yyjson_mut_bool(w->doc, b));
+}
+
+static void put_hex(struct writer *w, const char *key, const uint8_t *data, size_t len)
+{
+	char hex[2 * LEDGER_MAC + 1];
+
+	io_hex(data, len, hex);
+	put(w, key, yyjson_mut_strcpy(w->doc, hex));
+}
+
+static void put_uuid(struct writer *w, const char *key, const uint8_t id[16])
+{
+	char text[37];
+
+	io_uuid_format(id, text);
+	put(w, key, yyjson_mut_strcpy(w->doc, text));
+}
+
+/* Begin an object inside of @w; it goes in with put() or append(). */
+static struct writer inner(struct writer *w)
+{
+	struct writer in = *w;
+
+	in.obj = yyjson_mut_obj(w->doc);
+	return in;
+}
+
+static void put_inner(struct writer *w, const char *key, const struct writer *in)
+{
+	w->failed |= in->failed;
+	put(w, key, in->obj);
+}
+
+static void append(struct writer *w, yyjson_mut_val *arr, yyjson_mut_val *v)
+{
+	if (w->failed || yyjson_mut_arr_append(arr, v))
+		return;
+	err_sys(w->e, ENOMEM, "manifest: VM %s", w->vm);
+	w->failed = true;
+}
+
+static void put_blob(struct writer *w, const struct blob_ref *b)
+{
+	struct writer in = inner(w);
+	uint8_t xxh3[8];
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		xxh3[i] = (uint8_t)(b->xxh3 >> (56 - 8 * i));
+	put_u64(&in, "offset", b->offset);
+	put_u64(&in, "length", b->length);
+	put_hex(&in, "xxh3", xxh3, sizeof(xxh3));
+	put_hex(&in, "mac", b->mac, sizeof(b->mac));
+	put_inner(w, "blob", &in);
+}
+
+static void put_disks(struct writer *w, const struct manifest_vm *v)
+{
+	yyjson_mut_val *arr = yyjson_mut_arr(w->doc);
+	unsigned int i;
+
+	for (i = 0; i < v->ndisks; i++) {
+		const struct disk *d = &v->disks[i];
+		struct writer in = inner(w);
+
+		put_str(&in, "path", d->path);
+		put_bool(&in, "writable", d->writable);
+		put_bool(&in, "block", d->is_block);
+		put_str(&in, "fs_uuid", d->fs_uuid);
+		put_u64(&in, "inode", d->inode);
+		put_u64(&in, "size", d->size);
+		put_u64(&in, "mtime_ns", d->mtime_ns);
+		w->failed |= in.failed;
+		append(w, arr, in.obj);
+	}
+	put(w, "disks", arr);
+}
+
+static void put_vm(struct writer *w, const struct manifest_vm *v)
+{
+	yyjson_mut_val *args = yyjson_mut_arr(w->doc);
+	const struct vm *vm = &v->vm;
+	struct writer extent;
+	unsigned int i;
+
+	put_str(w, "name", vm->name);
+	put_u64(w, "index", v->index);
+	put_str(w, "qemu", vm->qemu);
+	put_str(w, "machine", vm->machine);
+	put_u64(w, "memory", vm->memory);
+	put_str(w, "memdev", vm->memdev);
+	for (i = 0; i < vm->nargs; i++)
+		append(w, args, text_value(w, "args", vm->args[i]));
+	put(w, "args", args);
+	put_str(w, "placement", vm_placement_name(vm->placement));
+	put_str(w, "on_failure", vm_on_failure_name(vm->on_failure));
+	put_int(w, "priority", vm->priority);
+	put_int(w, "timeout_ms", vm->timeout_ms);
+	extent = inner(w);
+	put_u64(&extent, "offset", v->extent.offset);
+	put_u64(&extent, "size", v->extent.size);
+	put_inner(w, "extent", &extent);
+	put_blob(w, &v->blob);
+	put_bool(w, "was_running", v->was_running);
+	put_bool(w, "cpr_reboot", v->cpr_reboot);
+	put_disks(w, v);
+	if (v->scope)
+		put_str(w, "scope", v->scope);
+}
+
+int manifest_encode(const struct manifest *m, struct buf *out, struct err *e)
+{
+	_cleanup_json_mut_ yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
+	struct writer w = { .doc = doc, .vm = "-", .e = e };
+	yyjson_mut_val *vms;
+	unsigned int i;
+	size_t len;
+	char *text;
+
+	if (!doc)
+		return err_sys(e, ENOMEM, "manifest");
+	w.obj = yyjson_mut_obj(doc);
+	yyjson_mut_doc_set_root(doc, w.obj);
+	put_u64(&w, "generation", m->generation);
+	put_uuid(&w, "ledger_uuid", m->ledger_uuid);
+	put_uuid(&w, "boot_id", m->boot_id);
+	put_str(&w, "kernel", m->kernel);
+	put_u64(&w, "tsc_hz", m->tsc_hz);
+	vms = yyjson_mut_arr(doc);
+	for (i = 0; i < m->nvms; i++) {
+		struct writer in = inner(&w);
+
+		in.vm = m->vms[i].vm.name;
+		put_vm(&in, &m->vms[i]);
+		w.failed |= in.failed;
+		append(&w, vms, in.obj);
+	}
+	put(&w, "vms", vms);
+	if (w.failed)
+		return -1;
+	text = yyjson_mut_write(doc, 0, &len);
+	if (!text)
+		return err_sys(e, ENOMEM, "manifest");
+	out->data = text;
+	out->len = len;
+	return 0;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Reading a manifest. Its MAC was checked, so who wrote it held the ticket; what
+ * is checked here is that it makes sense to this build. */
+#include "manifest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "json.h"
+
+static int dup_str(yyjson_val *obj, const char *key, char **out, struct err *e)
+{
+	const char *s;
+
+	if (json_str(obj, key, &s, e) < 0)
+		return -1;
+	*out = strdup(s);
+	return *out ? 0 : err_sys(e, ENOMEM, "%s", key);
+}
+
+/* A string that fits into @size bytes with its NUL. */
+static int copy_str(yyjson_val *obj, const char *key, char *out, size_t size, struct err *e)
+{
+	const char *s;
+
+	if (json_str(obj, key, &s, e) < 0)
+		return -1;
+	if (strlen(s) >= size)
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is longer than %zu bytes", key, size - 1);
+	memcpy(out, s, strlen(s) + 1);
+	return 0;
+}
+
+static int decode_args(yyjson_val *obj, struct vm *vm, struct err *e)
+{
+	size_t i, n;
+	yyjson_val *arr, *v;
+
+	if (json_arr(obj, "args", &arr, e) < 0)
+		return -1;
+	n = yyjson_arr_size(arr);
+	if (n > VM_ARGS_MAX)
+		return err_set(e, ERR_FORMAT, "JSON: \"args\" has %zu entries, more than %d", n,
+			       VM_ARGS_MAX);
+	vm->args = calloc(n + 1, sizeof(*vm->args));
+	if (!vm->args)
+		return err_sys(e, ENOMEM, "args");
+	yyjson_arr_foreach(arr, i, n, v) {
+		if (!yyjson_is_str(v) || strlen(yyjson_get_str(v)) != yyjson_get_len(v))
+			return err_set(e, ERR_FORMAT, "JSON: \"args\"[%zu] is not plain text", i);
+		vm->args[i] = strdup(yyjson_get_str(v));
+		if (!vm->args[i])
+			return err_sys(e, ENOMEM, "args");
+		vm->nargs++;
+	}
+	return 0;
+}
+
+static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
+{
+	const char *placement, *on_failure;
+	int64_t priority, timeout;
+
+	if (json_str(obj, "placement", &placement, e) < 0 ||
+	    vm_placement_parse(placement, &vm->placement, e) < 0 ||
+	    json_str(obj, "on_failure", &on_failure, e) < 0 ||
+	    vm_on_failure_parse(on_failure, &vm->on_failure, e) < 0 ||
+	    json_int(obj, "priority", INT_MIN, INT_MAX, &priority, e) < 0 ||
+	    json_int(obj, "timeout_ms", 1, INT_MAX, &timeout, e) < 0)
+		return -1;
+	vm->priority = (int)priority;
+	vm->timeout_ms = (int)timeout;
+	return 0;
+}
+
+static int decode_vm(yyjson_val *obj, struct vm *vm, struct err *e)
+{
+	if (dup_str(obj, "qemu", &vm->qemu, e) < 0 || dup_str(obj, "machine", &vm->machine, e) < 0 ||
+	    json_u64(obj, "memory", UINT64_MAX, &vm->memory, e) < 0 ||
+	    dup_str(obj, "memdev", &vm->memdev, e) < 0 || decode_args(obj, vm, e) < 0 ||
+	    decode_policy(obj, vm, e) < 0)
+		return -1;
+	return vm_check(vm, e);
+}
+
+static int decode_extent(yyjson_val *vm, struct manifest_vm *v, struct err *e)
+{
+	yyjson_val *obj;
+
+	memcpy(v->extent.name, v->vm.name, sizeof(v->extent.name));
+	if (json_obj(vm, "extent", &obj, e) < 0 ||
+	    json_u64(obj, "offset", UINT64_MAX, &v->extent.offset, e) < 0 ||
+	    json_u64(obj, "size", UINT64_MAX, &v->extent.size, e) < 0)
+		return -1;
+	if (v->vm.memory > v->extent.size)
+		return err_set(e, ERR_FORMAT,
+			       "%" PRIu64 " bytes of RAM are more than its extent's %" PRIu64,
+			       v->vm.memory, v->extent.size);
+	return 0;
+}
+
+static int decode_blob(yyjson_val *vm, struct blob_ref *b, const struct ledger_geometry *geo,
+		       struct err *e)
+{
+	uint8_t xxh3[8];
+	yyjson_val *obj;
+	unsigned int i;
+
+	if (json_obj(vm, "blob", &obj, e) < 0 ||
+	    json_u64(obj, "offset", UINT64_MAX, &b->offset, e) < 0 ||
+	    json_u64(obj, "length", UINT64_MAX, &b->length, e) < 0 ||
+	    json_hex(obj, "xxh3", xxh3, sizeof(xxh3), e) < 0 ||
+	    json_hex(obj, "mac", b->mac, sizeof(b->mac), e) < 0)
+		return -1;
+	b->xxh3 = 0;
+	for (i = 0; i < sizeof(xxh3); i++)
+		b->xxh3 = b->xxh3 << 8 | xxh3[i];
+	if (!b->length || b->offset > geo->blob_size || b->length > geo->blob_size - b->offset)
+		return err_set(e, ERR_FORMAT,
+			       "its device state, %" PRIu64 " bytes at %" PRIu64
+			       ", lies outside of the ledger's %" PRIu64 " bytes for it",
+			       b->length, b->offset, geo->blob_size);
+	return 0;
+}
+
+static int decode_disk(yyjson_val *obj, struct disk *d, struct err *e)
+{
+	uint8_t fsid[8];
+
+	if (dup_str(obj, "path", &d->path, e) < 0 || json_bool(obj, "writable", &d->writable, e) < 0 ||
+	    json_bool(obj, "block", &d->is_block, e) < 0 ||
+	    copy_str(obj, "fs_uuid", d->fs_uuid, sizeof(d->fs_uuid), e) < 0 ||
+	    json_u64(obj, "inode", UINT64_MAX, &d->inode, e) < 0 ||
+	    json_u64(obj, "size", UINT64_MAX, &d->size, e) < 0 ||
+	    json_u64(obj, "mtime_ns", UINT64_MAX, &d->mtime_ns, e) < 0)
+		return -1;
+	if (d->path[0] != '/')
+		return err_set(e, ERR_FORMAT, "disk \"%s\" is not an absolute path", d->path);
+	/* A disk that was not identified yet has an empty one. */
+	if (d->fs_uuid[0] && json_hex(obj, "fs_uuid", fsid, sizeof(fsid), e) < 0)
+		return -1;
+	return 0;
+}
+
+static int decode_disks(yyjson_val *vm, struct manifest_vm *v, struct err *e)
+{
+	yyjson_val *arr, *d;
+	size_t i, n;
+
+	if (json_arr(vm, "disks", &arr, e) < 0)
+		return -1;
+	n = yyjson_arr_size(arr);
+	if (n > VM_DISKS_MAX)
+		return err_set(e, ERR_FORMAT, "%zu disks are more than %d", n, VM_DISKS_MAX);
+	v->disks = calloc(n ? n : 1, sizeof(*v->disks));
+	if (!v->disks)
+		return err_sys(e, ENOMEM, "disks");
+	yyjson_arr_foreach(arr, i, n, d) {
+		/* Counted first: what it owns is freed, whatever fails. */
+		v->ndisks++;
+		if (decode_disk(d, &v->disks[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int decode_manifest_vm(yyjson_val *obj, const struct ledger_geometry *geo,
+			      struct manifest_vm *v, struct err *e)
+{
+	uint64_t index;
+
+	if (json_u64(obj, "index", VM_MAX - 1, &index, e) < 0 || decode_vm(obj, &v->vm, e) < 0 ||
+	    decode_extent(obj, v, e) < 0 || decode_blob(obj, &v->blob, geo, e) < 0 ||
+	    json_bool(obj, "was_running", &v->was_running, e) < 0 ||
+	    json_bool(obj, "cpr_reboot", &v->cpr_reboot, e) < 0 || decode_disks(obj, v, e) < 0)
+		return -1;
+	v->index = (unsigned int)index;
+	if (yyjson_obj_get(obj, "scope") && dup_str(obj, "scope", &v->scope, e) < 0)
+		return -1;
+	return 0;
+}
+
+static int decode_vms(yyjson_val *root, const struct ledger_geometry *geo, struct manifest *m,
+		      struct err *e)
+{
+	yyjson_val *arr, *obj;
+	size_t i, n;
+
+	if (json_arr(root, "vms", &arr, e) < 0)
+		return -1;
+	n = yyjson_arr_size(arr);
+	if (n > VM_MAX)
+		return err_set(e, ERR_FORMAT, "%zu VMs are more than %d", n, VM_MAX);
+	m->vms = calloc(n ? n : 1, sizeof(*m->vms));
+	if (!m->vms)
+		return err_sys(e, ENOMEM, "VMs");
+	yyjson_arr_foreach(arr, i, n, obj) {
+		struct manifest_vm *v = &m->vms[i];
+
+		m->nvms++;
+		if (copy_str(obj, "name", v->vm.name, sizeof(v->vm.name), e) < 0)
+			return err_wrap(e, "VM number %zu", i);
+		if (decode_manifest_vm(obj, geo, v, e) < 0)
+			return err_wrap(e, "VM %s", v->vm.name);
+	}
+	return 0;
+}
+
+static bool blobs_overlap(const struct blob_ref *a, const struct blob_ref *b)
+{
+	return a->offset < b->offset + b->length && b->offset < a->offset + a->length;
+}
+
+/* What the VMs say is right one by one; do they agree with each other? */
+static int check_together(const struct manifest *m, const struct ledger_geometry *geo, struct err *e)
+{
+	struct extent_table t;
+	unsigned int i, k;
+
+	memset(&t, 0, sizeof(t));
+	for (i = 0; i < m->nvms; i++) {
+		const struct manifest_vm *v = &m->vms[i];
+
+		if (t.slot[v->index].name[0])
+			return err_set(e, ERR_FORMAT, "VM %s and VM %s both have index %u",
+				       t.slot[v->index].name, v->vm.name, v->index);
+		t.slot[v->index] = v->extent;
+		for (k = 0; k < i; k++)
+			if (blobs_overlap(&v->blob, &m->vms[k].blob))
+				return err_set(e, ERR_FORMAT,
+					       "the device states of VM %s and VM %s overlap",
+					       m->vms[k].vm.name, v->vm.name);
+	}
+	return extent_table_check(&t, geo, ERR_FORMAT, e);
+}
+
+static int decode(yyjson_val *root, const struct ledger_geometry *geo, struct manifest *m,
+		  struct err *e)
+{
+	if (json_u64(root, "generation", UINT64_MAX, &m->generation, e) < 0 ||
+	    json_uuid(root, "ledger_uuid", m->ledger_uuid, e) < 0)
+		return -1;
+	if (memcmp(m->ledger_uuid, geo->ledger_uuid, 16))
+		return err_set(e, ERR_MISMATCH, "it belongs to another ledger");
+	if (json_uuid(root, "boot_id", m->boot_id, e) < 0 ||
+	    copy_str(root, "kernel", m->kernel, sizeof(m->kernel), e) < 0 ||
+	    json_u64(root, "tsc_hz", UINT64_MAX, &m->tsc_hz, e) < 0 ||
+	    decode_vms(root, geo, m, e) < 0)
+		return -1;
+	return check_together(m, geo, e);
+}
+
+int manifest_decode(const struct buf *json, const struct ledger_geometry *geo, struct manifest *out,
+		    struct err *e)
+{
+	_cleanup_manifest_ struct manifest m = { .generation = 0 };
+	_cleanup_json_ yyjson_doc *doc = NULL;
+	yyjson_read_err why;
+
+	/* The reader does not change its input without YYJSON_READ_INSITU. */
+	doc = yyjson_read_opts(json->data, json->len, 0, NULL, &why);
+	if (!doc)
+		return err_set(e,
+			       why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? ERR_IO : ERR_FORMAT,
+			       "manifest: not JSON at byte %zu: %s", why.pos, why.msg);
+	if (decode(yyjson_doc_get_root(doc), geo, &m, e) < 0) {
+		/* For vm_check() and friends a wrong value is a user's mistake. */
+		if (e->kind == ERR_USAGE)
+			e->kind = ERR_FORMAT;
+		return err_wrap(e, "manifest");
+	}
+	*out = m;
+	memset(&m, 0, sizeof(m));
+	return 0;
+}
