@@ -12,26 +12,36 @@
 
 #include "err.h"
 
+/* Where the manager listens; another path only in tests. */
+extern const char *unit_manager_socket;
+
 /** unit_manager_present() - true if PID 1 is systemd (sd_booted()'s rule). */
 bool unit_manager_present(void);
 
-/** unit_scope_name() - "holdover-NAME.scope", escaped as systemd-escape does
- * where needed. */
-_must_check_ int unit_scope_name(const char *vm_name, char *out, size_t size,
-				 struct err *e);
+/** unit_scope_name() - "holdover-NAME.scope". Every character of a valid VM
+ * name may stand in a unit name, others become \\xNN. */
+_must_check_ int unit_scope_name(const char *vm_name, char *out, size_t size, struct err *e);
 
 /**
  * unit_start_scope() - StartTransientUnit() and wait for its job
  * @scope: unit name
  * @description: shown by systemctl
  * @pid: process to put into it; must not have been started by systemd
+ * @timeout_ms: for the whole of it
  *
  * Slice machine.slice, DefaultDependencies=no, Conflicts=/Before= of the
  * shutdown targets (poweroff, reboot, halt; kexec left out), CollectMode
  * inactive-or-failed, and on systemd >= 255 SurviveFinalKillSignal.
- * IgnoreOnIsolate is a scope's default. TIMEOUT after @timeout_ms.
+ * IgnoreOnIsolate is a scope's default. A failed scope that is left over under
+ * the name is reset.
+ *
+ * Kinds: ABSENT no manager there; REFUSED in the manager's own words, also if
+ * a scope of that name is still running; EXITED the process is gone; TIMEOUT.
+ *
+ * On this socket a client gets the manager's signals without subscribing, and
+ * must not say Hello: that is a message to a bus daemon.
  */
-_must_check_ int unit_start_scope(const char *scope, const char *description,
-				  pid_t pid, int timeout_ms, struct err *e);
+_must_check_ int unit_start_scope(const char *scope, const char *description, pid_t pid,
+				  int timeout_ms, struct err *e);
 
 #endif
