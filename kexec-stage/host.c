@@ -54,7 +54,7 @@ int host_region(const struct config *cfg, struct pmem_range *out, struct err *e)
 		       "the region that holdover.conf names is not there; this kernel has %s", list);
 }
 
-static int open_ledger(struct host *h, struct err *e)
+int host_open_ledger(struct host *h, struct err *e)
 {
 	struct pmem_range region;
 
@@ -84,7 +84,7 @@ int host_open(struct host *h, const struct app *app, unsigned int need, struct e
 		if (h->lock < 0)
 			return -1;
 	}
-	return need & HOST_LEDGER ? open_ledger(h, e) : 0;
+	return need & HOST_LEDGER ? host_open_ledger(h, e) : 0;
 }
 
 void host_close(struct host *h)

@@ -40,6 +40,8 @@ struct host {
 
 /** host_open() - fill in what @need asks for; needs root. */
 _must_check_ int host_open(struct host *h, const struct app *app, unsigned int need, struct err *e);
+/** host_open_ledger() - HOST_LEDGER's part alone, on an opened host. */
+_must_check_ int host_open_ledger(struct host *h, struct err *e);
 void host_close(struct host *h);
 #define _cleanup_host_ _cleanup_(host_close)
 

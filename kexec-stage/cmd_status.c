@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "out.h"
+#include "overview.h"
+
+static void print_text(const struct overview *o, const char *only)
+{
+	printf("%-20s %-12s %8s  %-8s %-8s %s\n", "NAME", "STATE", "PID", "RAM", "RESUME", "LEDGER");
+	for (unsigned int i = 0; i < o->n; i++) {
+		const struct overview_vm *v = &o->vm[i];
+		char size[32] = "-", pid[16] = "-";
+
+		if (only && strcmp(only, v->name))
+			continue;
+		if (v->index >= 0)
+			io_format_size(v->extent.size, size, sizeof(size));
+		if (v->pid)
+			snprintf(pid, sizeof(pid), "%d", (int)v->pid);
+		printf("%-20s %-12s %8s  %-8s %-8s %s\n", v->name, v->state, pid, size,
+		       v->placement ? v->placement : "-",
+		       v->record_bad ? "damaged" : vm_state_name(v->record.state));
+		if (*v->detail)
+			printf("  %s\n", v->detail);
+	}
+	if (!o->n)
+		printf("(no VMs)\n");
+}
+
+static int print_json(const struct overview *o, const char *only)
+{
+	yyjson_mut_doc *d = out_begin();
+	yyjson_mut_val *vms = yyjson_mut_obj_add_arr(d, yyjson_mut_doc_get_root(d), "vms");
+
+	for (unsigned int i = 0; i < o->n; i++) {
+		const struct overview_vm *v = &o->vm[i];
+		yyjson_mut_val *vm;
+
+		if (only && strcmp(only, v->name))
+			continue;
+		vm = yyjson_mut_arr_add_obj(d, vms);
+		out_str(d, vm, "name", v->name);
+		out_str(d, vm, "state", v->state);
+		out_str(d, vm, "detail", v->detail);
+		out_u64(d, vm, "pid", (uint64_t)v->pid);
+		out_str(d, vm, "record", v->record_bad ? "damaged" : vm_state_name(v->record.state));
+		out_u64(d, vm, "generation", v->record.generation);
+		out_str(d, vm, "reason", err_kind_name(v->record.reason));
+		if (v->placement)
+			out_str(d, vm, "placement", v->placement);
+		if (v->index >= 0) {
+			out_u64(d, vm, "offset", v->extent.offset);
+			out_u64(d, vm, "memory", v->extent.size);
+		}
+	}
+	return out_end(d);
+}
+
+static bool has(const struct overview *o, const char *name)
+{
+	for (unsigned int i = 0; i < o->n; i++)
+		if (!strcmp(o->vm[i].name, name))
+			return true;
+	return false;
+}
+
+static int run(const struct app *app, int argc, char **argv)
+{
+	struct host h _cleanup_host_ = HOST_INIT;
+	_cleanup_free_ struct overview *o = calloc(1, sizeof(*o));
+	const char *only = argc > 1 ? argv[1] : NULL;
+	struct err e = { 0 };
+	bool ledger, idle;
+
+	if (argc > 2)
+		return cmd_usage(&cmd_status, "give at most one VM name");
+	if (!o)
+		return EXIT_FAILED;
+	/* The lock is only tried: somebody who is at work uses the monitors. */
+	idle = host_open(&h, app, HOST_LOCK, &e) == 0;
+	if (!idle && (e.kind != ERR_REFUSED || geteuid() != 0))
+		return cmd_fail(&e);
+	err_clear(&e);
+	ledger = host_open_ledger(&h, &e) == 0;
+	if (!ledger && e.kind != ERR_ABSENT)
+		cmd_say("holdover: ledger: %s", e.msg);
+	err_clear(&e);
+	if (overview_collect(&h, ledger, idle, o, &e) < 0)
+		return cmd_fail(&e);
+	if (only && !has(o, only)) {
+		err_set(&e, ERR_ABSENT, "no VM %s is known on this host", only);
+		return cmd_fail(&e);
+	}
+	if (app->json)
+		return print_json(o, only);
+	print_text(o, only);
+	return EXIT_DONE;
+}
+
+const struct cmd cmd_status = {
+	.name = "status",
+	.args = "[NAME]",
+	.summary = "what runs, what waits, and what to do about it",
+	.help = "One line a VM: its state, QEMU's pid, its RAM, where in the boot it is resumed, and\n"
+		"what the ledger's record says; below it, when something is to be done, what.\n",
+	.run = run,
+};

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "overview.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "vmctl.h"
+
+static void set_state(struct overview_vm *v, const char *state, const char *fmt, ...) _printf_(3, 4);
+
+static void set_state(struct overview_vm *v, const char *state, const char *fmt, ...)
+{
+	va_list ap;
+
+	snprintf(v->state, sizeof(v->state), "%s", state);
+	va_start(ap, fmt);
+	vsnprintf(v->detail, sizeof(v->detail), fmt, ap);
+	va_end(ap);
+}
+
+static struct overview_vm *add(struct overview *o, const char *name)
+{
+	struct overview_vm *v = NULL;
+
+	for (unsigned int i = 0; i < o->n; i++)
+		if (!strcmp(o->vm[i].name, name))
+			return &o->vm[i];
+	if (o->n < ARRAY_LEN(o->vm)) {
+		v = &o->vm[o->n++];
+		memset(v, 0, sizeof(*v));
+		snprintf(v->name, sizeof(v->name), "%s", name);
+		v->index = -1;
+		set_state(v, "stopped", "%s", "");
+	}
+	return v;
+}
+
+static void from_record(struct overview_vm *v)
+{
+	switch (v->record.state) {
+	case VM_SEALED:
+	case VM_CLAIMED:
+		set_state(v, "sealed",
+			  "its state waits for a resume: 'holdover resume %s', or 'holdover abort' "
+			  "if the jump never happened",
+			  v->name);
+		break;
+	case VM_FAILED:
+		set_state(v, "kept",
+			  "resuming it failed (%s); 'holdover resume %s' tries again, 'holdover "
+			  "discard %s' gives its state up",
+			  err_kind_name(v->record.reason), v->name, v->name);
+		break;
+	case VM_RELEASED:
+		set_state(v, "kept",
+			  "it may have run since its state was saved, so it is not resumed by itself; "
+			  "'holdover discard %s' gives its state up",
+			  v->name);
+		break;
+	case VM_NONE:
+	case VM_RUNNING:
+	case VM_ABORTED:
+	case VM_CONSUMED:
+	case VM_STATES:
+		break;
+	}
+}
+
+static int add_ledger(const struct host *h, struct overview *out, struct err *e)
+{
+	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
+
+	if (!t)
+		return err_set(e, ERR_IO, "out of memory");
+	if (ledger_extents_read(&h->ledger, t, e) < 0)
+		return -1;
+	for (unsigned int i = 0; i < VM_MAX; i++) {
+		struct overview_vm *v = *t->slot[i].name ? add(out, t->slot[i].name) : NULL;
+		struct err why = { 0 };
+
+		if (!v)
+			continue;
+		v->index = (int)i;
+		v->extent = t->slot[i];
+		if (ledger_record_read(&h->ledger, i, &v->record, &why) == 0) {
+			from_record(v);
+			continue;
+		}
+		v->record_bad = true;
+		set_state(v, "kept", "%.400s", why.msg);
+	}
+	return 0;
+}
+
+static void ask_qemu(struct overview_vm *v)
+{
+	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	struct err e = { 0 };
+	char status[32];
+	bool was_running;
+
+	if (vmctl_open(v->name, &q, NULL, &e) < 0 ||
+	    vmctl_status(&q, status, sizeof(status), &e) < 0) {
+		set_state(v, "unresponsive", "%.400s", e.msg);
+		return;
+	}
+	if (runstate_read_pause(v->name, &was_running, &e) == 0 && strcmp(status, "running"))
+		set_state(v, status, "a jump left it so; 'holdover abort' continues it");
+	else
+		set_state(v, status, "%s", "");
+}
+
+int overview_collect(const struct host *h, bool ledger, bool ask, struct overview *out, struct err *e)
+{
+	char names[VM_MAX][VM_NAME_MAX + 1];
+	int n;
+
+	out->n = 0;
+	if (ledger && add_ledger(h, out, e) < 0)
+		return -1;
+	n = runstate_names(names, e);
+	if (n < 0)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+		struct overview_vm *v = add(out, names[i]);
+		struct err why = { 0 };
+
+		if (!v)
+			continue;
+		if (runstate_load(names[i], &rs, &why) < 0) {
+			set_state(v, "unknown", "%.400s", why.msg);
+			continue;
+		}
+		v->placement = vm_placement_name(rs.m.vms[0].vm.placement);
+		if (rs.pidfd < 0)
+			continue;
+		v->pid = rs.pid;
+		if (ask)
+			ask_qemu(v);
+		else
+			set_state(v, "busy", "another holdover is at work");
+	}
+	return 0;
+}

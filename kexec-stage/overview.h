@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Everything known about each VM of this host, from all its sources. */
+#ifndef HOLDOVER_OVERVIEW_H
+#define HOLDOVER_OVERVIEW_H
+
+#include "host.h"
+#include "runstate.h"
+
+/**
+ * struct overview_vm - one VM
+ * @name: its name
+ * @state: what a person would call it: "running", "paused", "stopped",
+ *	"sealed", "kept", "saved", "unresponsive", ...
+ * @detail: one sentence when there is something to do about it, else empty
+ * @pid: of QEMU, 0 if none
+ * @index: slot in the ledger, or -1
+ * @extent: its RAM, if @index >= 0
+ * @record: its state record, if @index >= 0
+ * @record_bad: the record cannot be read; @detail says why
+ * @placement: of the running VM
+ */
+struct overview_vm {
+	char name[VM_NAME_MAX + 1];
+	char state[24];
+	char detail[512];
+	pid_t pid;
+	int index;
+	struct extent extent;
+	struct vm_record record;
+	bool record_bad;
+	const char *placement;
+};
+
+struct overview {
+	struct overview_vm vm[2 * VM_MAX];
+	unsigned int n;
+};
+
+/** overview_collect() - @h may be without a ledger (@ledger false). Asks each
+ * QEMU for its status only if @ask: not while a jump is under way, which uses
+ * the same monitors. */
+_must_check_ int overview_collect(const struct host *h, bool ledger, bool ask, struct overview *out,
+				  struct err *e);
+
+#endif
