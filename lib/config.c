@@ -49,6 +49,8 @@ static int on_value(void *user, const char *section, const char *name, const cha
 		err_set(run->e, ERR_USAGE, "more than %d keys", KEYS_MAX);
 	else if (run->set(run->ctx, section, name, value, more, run->e) == 0)
 		return 1;
+	if (run->e->kind == ERR_FORMAT)
+		run->e->kind = ERR_USAGE;
 	err_wrap(run->e, "%s:%d", run->path, lineno);
 	run->failed = true;
 	return 0;
@@ -61,7 +63,7 @@ int config_ini(const char *path,
 {
 	struct ini_run run = { .set = set, .ctx = ctx, .path = path, .e = e };
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	int r;
+	int r, errnum;
 
 	if (!f && errno == ENOENT)
 		return err_set(e, ERR_ABSENT, "%s does not exist", path);
@@ -71,10 +73,17 @@ int config_ini(const char *path,
 		return -1;
 	}
 	r = ini_parse_file(f, on_value, &run);
+	errnum = errno;
 	for (unsigned int i = 0; i < run.nseen; i++)
 		free(run.seen[i]);
 	if (run.failed)
 		return -1;
+	/* inih takes a read error for the end of the file. */
+	if (ferror(f)) {
+		err_sys(e, errnum, "reading %s", path);
+		e->kind = ERR_USAGE;
+		return -1;
+	}
 	if (r != 0)
 		return err_set(e, ERR_USAGE,
 			       "%s:%d: not 'key = value', '[section]' or a "
@@ -146,7 +155,7 @@ static int set_region(struct config *c, const char *key, const char *value, stru
 		if (c->ledger_size < (2 << 20) || c->ledger_size % (2 << 20) ||
 		    c->ledger_size > (1ULL << 32))
 			return err_set(e, ERR_USAGE,
-				       "ledger-size must be a multiple of 2M "
+				       "must be a multiple of 2M "
 				       "from 2M to 4G");
 		return 0;
 	}

@@ -177,7 +177,9 @@ int vm_check(const struct vm *vm, struct err *e)
 			       vm->qemu ? vm->qemu : "");
 	if (!vm->machine || !*vm->machine)
 		return err_set(e, ERR_USAGE, "machine is missing; write 'machine = q35'");
-	if (!vm->memory || vm->memory % (2 << 20))
+	if (!vm->memory)
+		return err_set(e, ERR_USAGE, "memory is missing; write 'memory = 2G'");
+	if (vm->memory % (2 << 20))
 		return err_set(e, ERR_USAGE,
 			       "memory: %llu bytes is not a multiple of 2M, "
 			       "the alignment of a DAX device",

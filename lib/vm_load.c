@@ -60,7 +60,7 @@ static int set_vm(struct load *l, const char *key, const char *value, struct err
 	if (!strcmp(key, "memdev"))
 		return config_set_string(&vm->memdev, value, e);
 	if (!strcmp(key, "memory"))
-		return io_parse_size(value, &vm->memory, e);
+		return io_parse_size(value, &vm->memory, e) < 0 ? err_wrap(e, "memory") : 0;
 	if (!strcmp(key, "placement"))
 		return vm_placement_parse(value, &vm->placement, e);
 	if (!strcmp(key, "on-failure"))
@@ -68,7 +68,8 @@ static int set_vm(struct load *l, const char *key, const char *value, struct err
 	if (!strcmp(key, "priority"))
 		return parse_priority(value, &vm->priority, e);
 	if (!strcmp(key, "timeout"))
-		return config_parse_seconds(value, &vm->timeout_ms, e);
+		return config_parse_seconds(value, &vm->timeout_ms, e) < 0 ? err_wrap(e, "timeout") :
+									     0;
 	return config_unknown("vm", key, e);
 }
 

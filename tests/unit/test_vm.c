@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "vm.h"
+
+static void load(const char *text, struct vm *vm)
+{
+	struct err e = { 0 };
+
+	scratch_write("db1.conf", text);
+	if (vm_load(scratch_path(""), "db1", vm, &e) < 0)
+		fail_msg("'%s' was refused: %s", text, e.msg);
+}
+
+/* The error must name the file, at @line if that is not 0, and hold both pieces. */
+static void refuse(const char *text, int line, const char *a, const char *b)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+	char where[32] = "db1.conf: ";
+
+	scratch_write("db1.conf", text);
+	if (vm_load(scratch_path(""), "db1", &vm, &e) == 0)
+		fail_msg("'%s' was taken", text);
+	if (e.kind != ERR_USAGE)
+		fail_msg("'%s': kind %s: %s", text, err_kind_name(e.kind), e.msg);
+	if (line)
+		snprintf(where, sizeof(where), "db1.conf:%d: ", line);
+	if (!strstr(e.msg, where) || !strstr(e.msg, a) || (b && !strstr(e.msg, b)))
+		fail_msg("'%s': wanted '%s', '%s', '%s' in: %s", text, where, a, b ? b : "", e.msg);
+}
+
+/* ---- names -------------------------------------------------------------- */
+
+static void names_are_never_paths(void **state)
+{
+	static const char *const bad[] = {
+		"",	    ".",
+		"..",	    "../db1",
+		"a/b",	    "/etc/passwd",
+		"a b",	    "-a",
+		"_a",	    ".a",
+		"a\n",	    "a%s",
+		"\xc3\xa9", "a123456789b123456789c123456789d123456789e1234567",
+		"a;b",	    "a*",
+		"a,b",	    "a=b",
+		"a\\b",	    "a:b",
+		"a@b",
+	};
+	static const char *const good[] = {
+		"a",	"0",
+		"db1",	"web-1.example_x",
+		"A..b", "a123456789b123456789c123456789d123456789e123456",
+	};
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_int_equal(vm_name_check(good[i], &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		err_clear(&e);
+		if (vm_name_check(bad[i], &e) == 0)
+			fail_msg("'%s' was taken as a name", bad[i]);
+		assert_int_equal(e.kind, ERR_USAGE);
+		err_clear(&e);
+		assert_int_equal(vm_load(scratch_path(""), bad[i], &vm, &e), -1);
+		assert_int_equal(e.kind, ERR_USAGE);
+		assert_non_null(strstr(e.msg, "not a VM name"));
+	}
+}
+
+/* ---- words -------------------------------------------------------------- */
+
+static void split(const char *text, const char *const *words, unsigned int n)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+
+	if (vm_split_args(text, &vm.args, &vm.nargs, &e) < 0)
+		fail_msg("'%s' was refused: %s", text, e.msg);
+	if (vm.nargs != n)
+		fail_msg("'%s' gave %u words", text, vm.nargs);
+	for (unsigned int i = 0; i < n; i++)
+		assert_string_equal(vm.args[i], words[i]);
+	assert_null(vm.args[n]);
+}
+
+#define SPLIT(text, ...)                                         \
+	do {                                                     \
+		static const char *const words_[] = __VA_ARGS__; \
+		split(text, words_, ARRAY_LEN(words_));          \
+	} while (0)
+
+static void words_are_quoted_as_in_a_shell(void **state)
+{
+	(void)state;
+	split("", NULL, 0);
+	split(" \t\n ", NULL, 0);
+	SPLIT("a", { "a" });
+	SPLIT("  -smp \t 2\n", { "-smp", "2" });
+	SPLIT("-append 'a b' c", { "-append", "a b", "c" });
+	SPLIT("-append \"a 'b' c\"", { "-append", "a 'b' c" });
+	SPLIT("a'b c'\"d e\"f", { "ab cd ef" });
+	SPLIT("'' \"\" x", { "", "", "x" });
+	SPLIT("''", { "" });
+	SPLIT("a\\ b \\'c \\\\", { "a b", "'c", "\\" });
+	SPLIT("'a\\b' \"a\\\"b\"", { "a\\b", "a\"b" });
+	SPLIT("$HOME `id` $(id) * ~ a;b", { "$HOME", "`id`", "$(id)", "*", "~", "a;b" });
+	SPLIT("x\\", { "x\\" });
+}
+
+static void open_quotes_are_errors(void **state)
+{
+	static const char *const bad[] = { "'", "\"", "a 'b", "a \"b'", "'a'\"", "\"a\\\"" };
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		err_clear(&e);
+		assert_int_equal(vm_split_args(bad[i], &vm.args, &vm.nargs, &e), -1);
+		assert_int_equal(e.kind, ERR_USAGE);
+		assert_null(vm.args);
+	}
+}
+
+static void words_are_bounded(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+	char text[2 * VM_ARGS_MAX + 3];
+
+	(void)state;
+	for (int i = 0; i <= VM_ARGS_MAX; i++)
+		memcpy(text + 2 * i, "a ", 3);
+	assert_int_equal(vm_split_args(text, &vm.args, &vm.nargs, &e), -1);
+	assert_int_equal(e.kind, ERR_USAGE);
+	text[2 * VM_ARGS_MAX] = '\0';
+	assert_int_equal(vm_split_args(text, &vm.args, &vm.nargs, &e), 0);
+	assert_int_equal(vm.nargs, VM_ARGS_MAX);
+}
+
+/* ---- files -------------------------------------------------------------- */
+
+static void memory_alone_is_enough(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+
+	(void)state;
+	load("[vm]\nmemory = 512M\n", &vm);
+	assert_string_equal(vm.name, "db1");
+	assert_string_equal(vm.qemu, "/usr/bin/qemu-system-x86_64");
+	assert_string_equal(vm.machine, "q35");
+	assert_string_equal(vm.memdev, "holdover.ram");
+	assert_int_equal(vm.memory, 512 << 20);
+	assert_int_equal(vm.nargs, 0);
+	assert_non_null(vm.args);
+	assert_null(vm.args[0]);
+	assert_int_equal(vm.placement, VM_PLACE_SYSROOT);
+	assert_int_equal(vm.on_failure, VM_FAIL_KEEP);
+	assert_int_equal(vm.priority, 100);
+	assert_int_equal(vm.timeout_ms, 60000);
+}
+
+static void every_key_is_read(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+
+	(void)state;
+	load("[vm]\nqemu = /opt/q\nmachine = pc-q35-10.0,smm=off\nmemory = 4G\nmemdev = dimm0\n"
+	     "placement = late\non-failure = cold-boot\npriority = 0\ntimeout = 5\n",
+	     &vm);
+	assert_string_equal(vm.qemu, "/opt/q");
+	assert_string_equal(vm.machine, "pc-q35-10.0,smm=off");
+	assert_int_equal(vm.memory, 4ULL << 30);
+	assert_string_equal(vm.memdev, "dimm0");
+	assert_int_equal(vm.placement, VM_PLACE_LATE);
+	assert_int_equal(vm.on_failure, VM_FAIL_COLD_BOOT);
+	assert_int_equal(vm.priority, 0);
+	assert_int_equal(vm.timeout_ms, 5000);
+}
+
+static void args_go_on_in_indented_lines(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+
+	(void)state;
+	load("[vm]\nmemory = 2M\nargs = -smp 2\n\t-device 'a b'\n# not a word\n    -x ; -y #z\n\n"
+	     "timeout = 7\n",
+	     &vm);
+	assert_int_equal(vm.nargs, 8);
+	assert_string_equal(vm.args[3], "a b");
+	assert_string_equal(vm.args[5], ";");
+	assert_string_equal(vm.args[7], "#z");
+	assert_int_equal(vm.timeout_ms, 7000);
+}
+
+static void a_missing_file_is_absent(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(vm_load(scratch_path(""), "nosuch", &vm, &e), -1);
+	assert_int_equal(e.kind, ERR_ABSENT);
+	assert_non_null(strstr(e.msg, "nosuch.conf"));
+}
+
+static void a_file_that_cannot_be_read_is_an_error(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(mkdir(scratch_path("db1.conf"), 0755), 0);
+	assert_int_equal(vm_load(scratch_path(""), "db1", &vm, &e), -1);
+	assert_int_equal(e.kind, ERR_USAGE);
+	assert_non_null(strstr(e.msg, "Is a directory"));
+}
+
+static void unknown_names_are_errors(void **state)
+{
+	(void)state;
+	refuse("[vm]\nmemory = 2M\nmemroy = 2M\n", 3, "'memroy'", "[vm]");
+	refuse("[machine]\nmemory = 2M\n", 2, "[machine]", "[vm]");
+	refuse("memory = 2M\n", 1, "[vm]", NULL);
+	refuse("[vm]\nmemory = 2M\nmemory = 4M\n", 3, "'memory'", "twice");
+	refuse("[vm]\nmemory = 2M\n timeout = 4\n", 3, "'memory'", "indented");
+}
+
+static void bad_values_name_their_key(void **state)
+{
+	(void)state;
+	refuse("[vm]\n", 0, "memory is missing", "memory =");
+	refuse("[vm]\nmemory = 0\n", 0, "memory", NULL);
+	refuse("[vm]\nmemory = 3M\n", 0, "memory", "2M");
+	refuse("[vm]\nmemory = 2MB\n", 2, "memory: ", "'2MB'");
+	refuse("[vm]\nmemory =\n", 2, "memory: ", NULL);
+	refuse("[vm]\nmemory = 2M\nqemu = qemu-kvm\n", 0, "qemu: ", "'qemu-kvm'");
+	refuse("[vm]\nmemory = 2M\nmachine =\n", 0, "machine", NULL);
+	refuse("[vm]\nmemory = 2M\nmemdev = a,share=off\n", 0, "memdev: ", "'a,share=off'");
+	refuse("[vm]\nmemory = 2M\nplacement = early\n", 3, "placement: 'early'", "sysroot, late");
+	refuse("[vm]\nmemory = 2M\non-failure = panic\n", 3, "on-failure: 'panic'",
+	       "keep, cold-boot, ignore");
+	refuse("[vm]\nmemory = 2M\npriority = 1001\n", 3, "priority: '1001'", NULL);
+	refuse("[vm]\nmemory = 2M\npriority = -1\n", 3, "priority: '-1'", NULL);
+	refuse("[vm]\nmemory = 2M\npriority = high\n", 3, "priority: 'high'", NULL);
+	refuse("[vm]\nmemory = 2M\ntimeout = 0\n", 3, "timeout: '0'", "seconds");
+	refuse("[vm]\nmemory = 2M\nargs = -a 'b\n", 0, "args: ", "quote");
+}
+
+static void options_of_holdover_itself_are_refused(void **state)
+{
+	static const char *const owned[] = {
+		"-m 2G",      "--m 2G",		"-machine q35",	 "-M q35",	  "-name x",
+		"-S",	      "-incoming 0",	"-loadvm s0",	 "-daemonize",	  "-pidfile /x",
+		"-chroot /x", "-mem-path /dax", "-mem-prealloc", "-readconfig x",
+	};
+	_cleanup_vm_ struct vm vm = { 0 };
+	char text[256], option[32];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(owned); i++) {
+		snprintf(text, sizeof(text), "[vm]\nmemory = 2M\nargs = -smp 1 %s\n", owned[i]);
+		snprintf(option, sizeof(option), "%.*s ", (int)strcspn(owned[i], " "), owned[i]);
+		refuse(text, 0, option, "args: ");
+	}
+	load("[vm]\nmemory = 2M\nargs = -msg timestamp=on -monitor none -mon x -no-shutdown\n", &vm);
+	assert_int_equal(vm.nargs, 7);
+}
+
+static void ram_backends_are_refused(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+
+	(void)state;
+	refuse("[vm]\nmemory = 2M\nargs = -object memory-backend-ram,id=r,size=2M\n", 0, "share=on",
+	       "memory =");
+	refuse("[vm]\nmemory = 2M\nargs = -object memory-backend-file,id=r,size=2M,mem-path=/dev/dax0.0\n",
+	       0, "share=on", "memory =");
+	refuse("[vm]\nmemory = 2M\nargs = --object memory-backend-file,id=r,size=2M,mem-path=/x,share=on\n",
+	       0, "Holdover's own", "memdev =");
+	load("[vm]\nmemory = 2M\nargs = -object rng-random,id=rng0\n", &vm);
+	assert_int_equal(vm.nargs, 2);
+}
+
+static void names_of_choices_round_trip(void **state)
+{
+	enum vm_on_failure f;
+	enum vm_placement p;
+	struct err e = { 0 };
+
+	(void)state;
+	for (int i = VM_PLACE_SYSROOT; i <= VM_PLACE_LATE; i++) {
+		assert_int_equal(vm_placement_parse(vm_placement_name((enum vm_placement)i), &p, &e),
+				 0);
+		assert_int_equal(p, i);
+	}
+	for (int i = VM_FAIL_KEEP; i <= VM_FAIL_IGNORE; i++) {
+		assert_int_equal(
+			vm_on_failure_parse(vm_on_failure_name((enum vm_on_failure)i), &f, &e), 0);
+		assert_int_equal(f, i);
+	}
+}
+
+/* Every VM file under config/vms.d must load: they are what people copy. */
+static void the_shipped_examples_load(void **state)
+{
+	DIR *d = opendir("config/vms.d");
+	unsigned int n = 0;
+	char name[64];
+
+	(void)state;
+	assert_non_null(d);
+	for (struct dirent *ent; (ent = readdir(d));) {
+		_cleanup_vm_ struct vm vm = { 0 };
+		struct err e = { 0 };
+
+		if (ent->d_name[0] == '.')
+			continue;
+		assert_true(strlen(ent->d_name) > 5 && strlen(ent->d_name) < sizeof(name));
+		assert_string_equal(ent->d_name + strlen(ent->d_name) - 5, ".conf");
+		snprintf(name, sizeof(name), "%.*s", (int)strlen(ent->d_name) - 5, ent->d_name);
+		if (vm_load("config/vms.d", name, &vm, &e) < 0)
+			fail_msg("%s", e.msg);
+		assert_true(vm.nargs > 0);
+		n++;
+	}
+	closedir(d);
+	assert_true(n >= 2);
+}
+
+/* The values that example.conf shows commented out are said to be the defaults. */
+static void the_shipped_comments_are_true(void **state)
+{
+	_cleanup_fclose_ FILE *in = fopen("config/vms.d/example.conf", "re");
+	_cleanup_vm_ struct vm vm = { 0 }, plain = { 0 };
+	static char text[8192];
+	char line[256];
+	size_t n = 0;
+
+	(void)state;
+	assert_non_null(in);
+	while (fgets(line, sizeof(line), in))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", line + (*line == ';'));
+	load("[vm]\nmemory = 2M\n", &plain);
+	load(text, &vm);
+	assert_string_equal(vm.qemu, plain.qemu);
+	assert_string_equal(vm.machine, plain.machine);
+	assert_string_equal(vm.memdev, plain.memdev);
+	assert_int_equal(vm.placement, plain.placement);
+	assert_int_equal(vm.on_failure, plain.on_failure);
+	assert_int_equal(vm.priority, plain.priority);
+	assert_int_equal(vm.timeout_ms, plain.timeout_ms);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(names_are_never_paths),
+		CASE(words_are_quoted_as_in_a_shell),
+		CASE(open_quotes_are_errors),
+		CASE(words_are_bounded),
+		CASE(memory_alone_is_enough),
+		CASE(every_key_is_read),
+		CASE(args_go_on_in_indented_lines),
+		CASE(a_missing_file_is_absent),
+		CASE(a_file_that_cannot_be_read_is_an_error),
+		CASE(unknown_names_are_errors),
+		CASE(bad_values_name_their_key),
+		CASE(options_of_holdover_itself_are_refused),
+		CASE(ram_backends_are_refused),
+		CASE(names_of_choices_round_trip),
+		CASE(the_shipped_examples_load),
+		CASE(the_shipped_comments_are_true),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
