@@ -26,9 +26,9 @@
  * executed or loaded (manifest, blobs) has a MAC as well, because a QEMU that
  * was broken into can write here and recompute any checksum.
  *
- * Versions. Every line but the 64-byte records says major and minor. A reader
- * refuses another major, before it looks at anything else but the magic, and
- * accepts a higher minor, which may only add meaning to reserved bytes, JSON
+ * Versions. Every line but those of records and journal says major (from 1) and
+ * minor. A reader refuses another major before it looks at anything else but
+ * the magic, and accepts a higher minor, which may only add meaning to reserved bytes, JSON
  * members and states. All majors keep the magic and the version where they
  * are. To write a ledger of another major both superblock lines are zeroed
  * first, so a valid superblock of this major is never next to one of another.

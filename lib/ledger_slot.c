@@ -79,11 +79,14 @@ void line_decode(const struct ledger_line *line, const char *magic, uint64_t roo
 	head->status = SLOT_ALIEN;
 	if (memcmp(line->magic, magic, sizeof(line->magic)))
 		return;
-	head->status = SLOT_FOREIGN;
-	head->major = le16toh(line->major);
-	if (head->major != LEDGER_MAJOR)
-		return;
 	head->status = SLOT_DAMAGED;
+	head->major = le16toh(line->major);
+	if (!head->major)
+		return;
+	if (head->major != LEDGER_MAJOR) {
+		head->status = SLOT_FOREIGN;
+		return;
+	}
 	head->minor = le16toh(line->minor);
 	head->seq = le64toh(line->seq);
 	head->length = le64toh(line->length);

@@ -3,6 +3,19 @@
 
 #include <string.h>
 
+static void store_torn(const struct fixture *f, uint8_t *dst, const uint8_t *src, size_t len)
+{
+	size_t i;
+
+	if (!f->words) {
+		memcpy(dst, src, len < f->torn ? len : f->torn);
+		return;
+	}
+	for (i = 0; i < len / 8 && i < 32; i++)
+		if (f->words & 1u << i)
+			memcpy(dst + 8 * i, src + 8 * i, 8);
+}
+
 static int fixture_store(void *ctx, void *dst, const void *src, size_t len, struct err *e)
 {
 	struct fixture *f = ctx;
@@ -17,7 +30,7 @@ static int fixture_store(void *ctx, void *dst, const void *src, size_t len, stru
 		return 0;
 	}
 	if (n == f->at)
-		memcpy(dst, src, len < f->torn ? len : f->torn);
+		store_torn(f, dst, src, len);
 	if (f->stop == STOP_FAIL)
 		return err_set(e, ERR_IO, "store %u fails on purpose", n);
 	return 0;
@@ -78,6 +91,7 @@ void fixture_arm(struct fixture *f, enum stop stop, unsigned int at, size_t torn
 	f->stop = stop;
 	f->at = at;
 	f->torn = torn;
+	f->words = 0;
 }
 
 void fixture_key(unsigned int n, uint8_t key[TICKET_KEY])
@@ -96,4 +110,32 @@ int fixture_seal(struct fixture *f, uint64_t generation, unsigned int n, const c
 	fixture_key(n, key);
 	ledger_key_id(key, id);
 	return ledger_manifest_write(&f->l, generation, key, id, text, strlen(text), e);
+}
+
+int world_read(const struct fixture *f, int key, struct world *w, struct err *e)
+{
+	_cleanup_buf_ struct buf json = { .data = NULL };
+	uint8_t bytes[TICKET_KEY];
+	struct ledger l;
+	unsigned int i;
+
+	memset(w, 0, sizeof(*w));
+	if (ledger_open(&l, &f->media, e) < 0 || ledger_info_block(&l, w->info, e) < 0 ||
+	    ledger_extents_read(&l, &w->extents, e) < 0 ||
+	    ledger_generation(&l, &w->generation, e) < 0)
+		return -1;
+	w->geo = l.geo;
+	for (i = 0; i < VM_MAX; i++)
+		if (ledger_record_read(&l, i, &w->records[i], e) < 0)
+			return -1;
+	w->marks = ledger_journal_read(&l, 1, w->mark, ARRAY_LEN(w->mark));
+	if (!w->generation)
+		return 0;
+	if (key >= 0)
+		fixture_key((unsigned int)key, bytes);
+	if (ledger_manifest_read(&l, key >= 0 ? bytes : NULL, &json, NULL, w->ticket_id, e) < 0)
+		return -1;
+	memcpy(w->manifest, json.data,
+	       json.len < sizeof(w->manifest) ? json.len : sizeof(w->manifest));
+	return 0;
 }

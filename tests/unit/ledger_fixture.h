@@ -26,6 +26,7 @@ enum stop {
  * @stop: see enum stop
  * @at: number of the first store that is stopped, from 0
  * @torn: bytes of the store @at that still reach the media
+ * @words: if not 0, the 8-byte words of the store @at that do (bit i: word i)
  */
 struct fixture {
 	uint8_t *mem;
@@ -37,6 +38,7 @@ struct fixture {
 	enum stop stop;
 	unsigned int at;
 	size_t torn;
+	unsigned int words;
 };
 
 /** fixture_setup() - a formatted, opened ledger; aborts when it cannot. */
@@ -55,6 +57,23 @@ void fixture_key(unsigned int n, uint8_t key[TICKET_KEY]);
 /** fixture_seal() - ledger_manifest_write() of @text under key number @n. */
 int fixture_seal(struct fixture *f, uint64_t generation, unsigned int n, const char *text,
 		 struct err *e);
+
+/** struct world - everything that a ledger says, to compare by memcmp() */
+struct world {
+	struct ledger_geometry geo;
+	uint8_t info[4096];
+	struct extent_table extents;
+	struct vm_record records[VM_MAX];
+	uint64_t generation;
+	uint8_t ticket_id[16];
+	char manifest[64];
+	unsigned int marks;
+	struct phase_mark mark[4];
+};
+
+/** world_read() - open the ledger anew and read all of it.
+ * @key: number of the manifest's key, or -1: unverified */
+int world_read(const struct fixture *f, int key, struct world *w, struct err *e);
 
 /** assert_kind() - the last call failed with @kind and said why. */
 #define assert_kind(e, want)                                                      \
