@@ -69,6 +69,7 @@ int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct e
 	struct slot_pair pair;
 	unsigned int slot, i;
 	struct cursor c;
+	size_t used;
 
 	pair_of(l, LEDGER_EXTENTS, &pair);
 	if (pair_newest(l, &pair, &head, &slot, e) < 0)
@@ -87,6 +88,10 @@ int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct e
 
 		if (cursor_take(&c, &m, sizeof(m), "ledger: the extent table", e) < 0)
 			return -1;
+		used = strnlen(m.name, sizeof(m.name));
+		if (!all_zero(m.name + used, sizeof(m.name) - used))
+			return err_set(e, ERR_FORMAT,
+				       "ledger: extent table: entry %u has bytes after its name", i);
 		memcpy(got.slot[i].name, m.name, sizeof(m.name));
 		got.slot[i].offset = le64toh(m.offset);
 		got.slot[i].size = le64toh(m.size);
