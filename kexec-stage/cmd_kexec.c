@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kexec.h"
+#include "log.h"
+#include "preflight.h"
+
+struct opts {
+	struct target_opts target;
+	bool now;
+};
+
+static int parse(int argc, char **argv, struct opts *o, struct err *e)
+{
+	static const struct option options[] = {
+		TARGET_OPTIONS,
+		{ "now", no_argument, NULL, 'n' },
+		{ 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return err_set(e, ERR_USAGE, "unknown option, or its value is missing: %s",
+				       argv[optind - 1]);
+		if (c == 'n')
+			o->now = true;
+		else
+			target_parse_option(&o->target, c, optarg);
+	}
+	if (optind < argc)
+		return err_set(e, ERR_USAGE, "'%.40s' is one argument too many", argv[optind]);
+	if (!o->now)
+		return err_set(e, ERR_USAGE,
+			       "--now is needed: it jumps at once, without stopping "
+			       "services");
+	return 0;
+}
+
+/* From a signal that would end the program in the middle, VMs must not stay
+ * paused: it is held back until the next step has ended. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	interrupted = sig;
+}
+
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		sigaction(signals[i], &sa, NULL);
+}
+
+static int check_interrupted(struct err *e)
+{
+	if (!interrupted)
+		return 0;
+	return err_set(e, ERR_REFUSED, "interrupted by signal %d", (int)interrupted);
+}
+
+static int run_preflight(struct stage *s, const struct target *t, struct err *e)
+{
+	_cleanup_free_ struct preflight *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return err_sys(e, ENOMEM, "checks");
+	preflight_target(p, t);
+	preflight_vms(p, s);
+	preflight_rehearse(p, s);
+	for (unsigned int i = 0; i < p->n; i++)
+		if (p->item[i].level == FINDING_WARN)
+			cmd_say("  note: %s: %s", p->item[i].what, p->item[i].text);
+	return preflight_error(p, e);
+}
+
+/* sync(2) cannot be bounded: a child does it, and a dead file server holds up
+ * the child alone. */
+static void flush(int timeout_ms)
+{
+	sigset_t chld, old;
+	struct timespec ts = { .tv_sec = timeout_ms / 1000 };
+	pid_t pid;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, &old);
+	pid = fork();
+	if (pid == 0) {
+		sync();
+		_exit(0);
+	}
+	if (pid > 0 && sigtimedwait(&chld, NULL, &ts) < 0)
+		cmd_say("  note: not everything was flushed within %d s; going on",
+			timeout_ms / 1000);
+	if (pid > 0)
+		waitpid(pid, NULL, WNOHANG);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+/* From here to the jump nothing may print: a frozen file system behind stdout
+ * would stop this process with the VMs paused. */
+static int jump(struct stage *s, struct err *e)
+{
+	struct kexec_frozen frozen = { .n = 0 };
+	unsigned int skipped = 0;
+
+	kexec_freeze(&frozen, s->h->cfg.flush_timeout_ms, &skipped);
+	marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
+	kexec_jump(e);
+	kexec_thaw(&frozen);
+	return -1;
+}
+
+static int stage_and_jump(struct stage *s, const struct target *t, struct err *e)
+{
+	cmd_say("checking %u VM%s and the next kernel", s->n, s->n == 1 ? "" : "s");
+	if (run_preflight(s, t, e) < 0 || stage_make_ticket(s, e) < 0)
+		return -1;
+	marks_attach(&s->marks, &s->h->ledger, s->ticket.generation, marks_rate_hz(&s->rate));
+	cmd_say("loading %s", t->kernel);
+	if (stage_load_kernel(s, t, e) < 0 || check_interrupted(e) < 0)
+		return -1;
+	/* The rate is the better the longer it was measured. */
+	s->marks.tsc_hz = marks_rate_hz(&s->rate);
+	marks_take(&s->marks, PHASE_IMAGE_LOADED, PHASE_HOST);
+	cmd_say("flushing disks");
+	flush(s->h->cfg.flush_timeout_ms);
+	if (check_interrupted(e) < 0)
+		return -1;
+	cmd_say("pausing and saving %u VM%s", s->n, s->n == 1 ? "" : "s");
+	if (stage_save_all(s, e) < 0 || stage_seal(s, e) < 0 || stage_recheck(s, e) < 0 ||
+	    check_interrupted(e) < 0)
+		return -1;
+	return jump(s, e);
+}
+
+static int run(const struct app *app, int argc, char **argv)
+{
+	struct host h _cleanup_host_ = HOST_INIT;
+	struct target t _cleanup_target_ = { 0 };
+	struct stage s _cleanup_(stage_close);
+	struct err e = { 0 }, undo = { 0 };
+	struct opts o = { 0 };
+
+	stage_init(&s, &h);
+	if (parse(argc, argv, &o, &e) < 0)
+		return cmd_usage(&cmd_kexec, "%s", e.msg);
+	if (host_open(&h, app, HOST_LOCK | HOST_LEDGER, &e) < 0 ||
+	    target_resolve(&h.cfg, &o.target, &t, &e) < 0)
+		return cmd_fail(&e);
+	if (stage_collect(&s, &e) < 0) {
+		cmd_fail(&e);
+		return e.kind == ERR_ABSENT ? EXIT_NOTHING : EXIT_FAILED;
+	}
+	marks_take(&s.marks, PHASE_STAGE_START, PHASE_HOST);
+	catch_signals();
+	if (stage_and_jump(&s, &t, &e) == 0)
+		return EXIT_DONE;
+	if (stage_abort(&s, &undo) < 0) {
+		cmd_say("holdover: %s", e.msg);
+		return cmd_fail(&undo);
+	}
+	cmd_say("holdover: not jumped, every VM runs on: %s", e.msg);
+	return EXIT_FAILED;
+}
+
+const struct cmd cmd_kexec = {
+	.name = "kexec",
+	.args = "--now [--kernel FILE] [--initrd FILE] [--append TEXT | --cmdline TEXT]",
+	.summary = "jump into another kernel with all VMs",
+	.help = "Checks everything while the VMs run, loads the kernel, then pauses and saves all VMs,\n"
+		"seals the ledger and jumps. If anything fails before the jump, the seal is undone, the\n"
+		"kernel unloaded, and every VM runs on.\n\n"
+		"  --now           flush and freeze the file systems and jump at once; services are not\n"
+		"                  stopped\n" TARGET_HELP,
+	.run = run,
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "out.h"
+#include "qemu.h"
+#include "report.h"
+#include "restore.h"
+
+struct opts {
+	bool boot;
+	const char *name;
+};
+
+static int parse(int argc, char **argv, struct opts *o, struct err *e)
+{
+	static const struct option options[] = {
+		{ "boot", no_argument, NULL, 'b' },
+		{ 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return err_set(e, ERR_USAGE, "unknown option %s", argv[optind - 1]);
+		o->boot = true;
+	}
+	if (optind + 1 < argc)
+		return err_set(e, ERR_USAGE, "give one VM name, or none for all");
+	o->name = argv[optind];
+	return o->name ? vm_name_check(o->name, e) : 0;
+}
+
+static int load_ticket(struct restore *r, struct err *e)
+{
+	if (ticket_load(HOLDOVER_RUN_DIR "/ticket", &r->ticket, e) == 0)
+		return 0;
+	if (e->kind != ERR_ABSENT)
+		return -1;
+	err_clear(e);
+	return ticket_load(HOLDOVER_TICKET_COPY, &r->ticket, e);
+}
+
+static void print_text(const struct restore_report *report)
+{
+	for (unsigned int i = 0; i < report->vms; i++)
+		printf("%s: %s%s%s\n", report->vm[i].name, restore_result_name(report->vm[i].result),
+		       *report->vm[i].err.msg ? ": " : "", report->vm[i].err.msg);
+}
+
+static int exit_code(const struct restore_report *report)
+{
+	unsigned int bad = report->failed + report->kept + report->later;
+
+	if (!bad)
+		return report->running ? EXIT_DONE : EXIT_NOTHING;
+	return report->running ? EXIT_PARTIAL : EXIT_FAILED;
+}
+
+static int resume(struct restore *r, const struct opts *o, struct restore_report *report,
+		  struct err *e)
+{
+	bool pending;
+
+	if (restore_open(r, e) < 0 || restore_vms(r, report, e) < 0)
+		return -1;
+	for (unsigned int i = 0; o->boot && i < report->vms; i++)
+		report_log(&report->vm[i]);
+	if (report_write(report, r, e) < 0 || restore_pending(r, &pending, e) < 0)
+		return -1;
+	if (pending)
+		return 0;
+	/* Nobody needs the tickets any more; one that is left lying about
+	 * could only be misused. */
+	if (ticket_shred(HOLDOVER_TICKET_COPY, e) < 0)
+		return -1;
+	return ticket_shred(HOLDOVER_RUN_DIR "/ticket", e);
+}
+
+static int run(const struct app *app, int argc, char **argv)
+{
+	struct host h _cleanup_host_ = HOST_INIT;
+	struct restore r _cleanup_(restore_close);
+	_cleanup_free_ struct restore_report *report = calloc(1, sizeof(*report));
+	struct opts o = { 0 };
+	struct err e = { 0 };
+
+	restore_init(&r, RESTORE_OPERATOR);
+	if (!report)
+		return EXIT_FAILED;
+	if (parse(argc, argv, &o, &e) < 0)
+		return cmd_usage(&cmd_resume, "%s", e.msg);
+	if (o.boot) {
+		r.who = RESTORE_LATE;
+		log_to_kmsg();
+	}
+	r.only = o.name;
+	if (host_open(&h, app, HOST_LOCK, &e) < 0)
+		return cmd_fail(&e);
+	if (load_ticket(&r, &e) < 0) {
+		if (e.kind != ERR_ABSENT)
+			return cmd_fail(&e);
+		cmd_say("holdover: no ticket, so there is nothing to resume");
+		return EXIT_NOTHING;
+	}
+	if (resume(&r, &o, report, &e) < 0)
+		return cmd_fail(&e);
+	if (app->json) {
+		struct buf json _cleanup_buf_ = { 0 };
+
+		if (io_read_file(HOLDOVER_RUN_DIR "/resume.json", 1 << 20, &json, &e) < 0)
+			return cmd_fail(&e);
+		fputs(json.data, stdout);
+	} else {
+		print_text(report);
+	}
+	return exit_code(report);
+}
+
+const struct cmd cmd_resume = {
+	.name = "resume",
+	.args = "[--boot] [NAME]",
+	.summary = "resume what a jump has sealed, in the running system",
+	.help = "What the agent does in the initramfs, for VMs that could not be resumed there. Without\n"
+		"NAME all of them.\n\n"
+		"  --boot  as the boot's own attempt (holdover-resume.service): VMs whose resume has\n"
+		"          failed before are left alone\n",
+	.run = run,
+};

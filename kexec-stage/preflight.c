@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "preflight.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "kexec.h"
+
+void preflight_add(struct preflight *p, enum finding_level level, const char *what, const char *fmt,
+		   ...)
+{
+	struct finding *f = &p->item[p->n];
+	va_list ap;
+
+	if (p->n == FINDINGS_MAX)
+		return;
+	p->n++;
+	p->failed += level == FINDING_FAIL;
+	p->warned += level == FINDING_WARN;
+	f->level = level;
+	snprintf(f->what, sizeof(f->what), "%s", what);
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+}
+
+int preflight_error(const struct preflight *p, struct err *e)
+{
+	char list[900] = "";
+
+	if (!p->failed)
+		return 0;
+	for (unsigned int i = 0; i < p->n; i++) {
+		size_t at = strlen(list);
+
+		if (p->item[i].level == FINDING_FAIL)
+			snprintf(list + at, sizeof(list) - at, "%s%s: %s", at ? "; " : "",
+				 p->item[i].what, p->item[i].text);
+	}
+	return err_set(e, ERR_REFUSED, "%s", list);
+}
+
+/* The options without which the next kernel cannot give the RAM back. An
+ * option that may be a module is found as =y and =m alike. */
+static const struct {
+	const char *name;
+	const char *why;
+} kernel_options[] = {
+	{ "CONFIG_X86_PMEM_LEGACY", "memmap=SIZE!START becomes a region" },
+	{ "CONFIG_LIBNVDIMM", "regions and namespaces" },
+	{ "CONFIG_BLK_DEV_PMEM", "claims the namespace and reads its info block" },
+	{ "CONFIG_NVDIMM_PFN", "struct pages for the namespace" },
+	{ "CONFIG_NVDIMM_DAX", "device-DAX namespaces" },
+	{ "CONFIG_DEV_DAX", "/dev/daxX.Y" },
+	{ "CONFIG_DEV_DAX_PMEM", "binds device DAX to the namespace" },
+};
+
+/* A line "CONFIG_X=y" or "CONFIG_X=m". */
+static bool option_set(const char *config, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = config; (p = strstr(p, name)); p += n)
+		if ((p == config || p[-1] == '\n') && p[n] == '=' &&
+		    (p[n + 1] == 'y' || p[n + 1] == 'm'))
+			return true;
+	return false;
+}
+
+/* /boot/vmlinuz-X is described by /boot/config-X, on every distribution that
+ * Holdover knows. */
+static void check_options(struct preflight *p, const char *kernel)
+{
+	_cleanup_buf_ struct buf config = { 0 };
+	const char *base = strrchr(kernel, '/');
+	const char *dash = strchr(base ? base : kernel, '-');
+	struct err e = { 0 };
+	bool missing = false;
+	char path[4096];
+
+	if (!dash ||
+	    io_path(path, sizeof(path), &e, "%.*s/config%s", (int)(base ? base - kernel : 1),
+		    base ? kernel : ".", dash) < 0 ||
+	    io_read_file(path, 4 << 20, &config, &e) < 0) {
+		preflight_add(p, FINDING_WARN, "kernel options",
+			      "cannot be looked at: there is no config file beside %s", kernel);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kernel_options); i++) {
+		if (option_set(config.data, kernel_options[i].name))
+			continue;
+		missing = true;
+		preflight_add(p, FINDING_FAIL, "kernel options",
+			      "%s is built without %s (%s); use another kernel", kernel,
+			      kernel_options[i].name, kernel_options[i].why);
+	}
+	if (!missing)
+		preflight_add(p, FINDING_OK, "kernel options", "%s has what Holdover needs", path);
+}
+
+static void check_initrd(struct preflight *p, const char *initrd)
+{
+	struct err e = { 0 };
+	int has;
+
+	if (access(initrd, R_OK) < 0) {
+		preflight_add(p, FINDING_FAIL, "initrd", "%s cannot be read; name it with --initrd",
+			      initrd);
+		return;
+	}
+	has = kexec_initrd_has_module(initrd, &e);
+	if (has < 0)
+		preflight_add(p, FINDING_FAIL, "initrd", "%s", e.msg);
+	else if (!has)
+		preflight_add(p, FINDING_FAIL, "initrd",
+			      "%s does not contain holdover-agent; build it anew with 'dracut "
+			      "--force --add holdover'",
+			      initrd);
+	else
+		preflight_add(p, FINDING_OK, "initrd", "%s contains holdover-agent", initrd);
+}
+
+static void check_cmdline(struct preflight *p, const char *cmdline)
+{
+	struct pmem_range ranges[PMEM_RANGES_MAX];
+	struct err e = { 0 };
+	int n = pmem_iomem_ranges(ranges, &e);
+
+	if (n < 0 || kexec_cmdline_check(cmdline, ranges, n, &e) < 0)
+		preflight_add(p, FINDING_FAIL, "command line", "%s", e.msg);
+	else
+		preflight_add(p, FINDING_OK, "command line",
+			      "covers %d persistent range%s of this boot", n, n == 1 ? "" : "s");
+}
+
+static void check_lockdown(struct preflight *p)
+{
+	char line[128];
+	struct err e = { 0 };
+	uint64_t disabled;
+
+	if (io_read_u64("/proc/sys/kernel/kexec_load_disabled", &disabled, &e) == 0 && disabled)
+		preflight_add(p, FINDING_FAIL, "kexec",
+			      "kernel.kexec_load_disabled is set until the next ordinary reboot");
+	if (access("/sys/kernel/kexec_loaded", F_OK) < 0)
+		preflight_add(p, FINDING_FAIL, "kexec", "this kernel is built without kexec");
+	if (io_read_line("/sys/kernel/security/lockdown", line, sizeof(line), &e) < 0 ||
+	    strstr(line, "[none]"))
+		preflight_add(p, FINDING_OK, "lockdown", "off");
+	else
+		preflight_add(p, FINDING_WARN, "lockdown",
+			      "%s: the next kernel must carry a signature that this one trusts",
+			      line);
+}
+
+void preflight_target(struct preflight *p, const struct target *t)
+{
+	if (access(t->kernel, R_OK) < 0) {
+		preflight_add(p, FINDING_FAIL, "kernel", "%s cannot be read; name it with --kernel",
+			      t->kernel);
+	} else {
+		preflight_add(p, FINDING_OK, "kernel", "%s", t->kernel);
+		check_options(p, t->kernel);
+	}
+	check_initrd(p, t->initrd);
+	check_cmdline(p, t->cmdline);
+	check_lockdown(p);
+}

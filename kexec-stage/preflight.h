@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Everything that could fail after the pause, tried while the VMs run. */
+#ifndef HOLDOVER_PREFLIGHT_H
+#define HOLDOVER_PREFLIGHT_H
+
+#include "stage.h"
+
+enum finding_level { FINDING_OK, FINDING_WARN, FINDING_FAIL };
+
+/** struct finding - the result of one check */
+struct finding {
+	enum finding_level level;
+	char what[80];
+	char text[700];
+};
+
+#define FINDINGS_MAX 256
+
+struct preflight {
+	struct finding item[FINDINGS_MAX];
+	unsigned int n;
+	unsigned int failed, warned;
+};
+
+/** preflight_add() - note a finding; @what names the check or the VM. */
+void preflight_add(struct preflight *p, enum finding_level level, const char *what, const char *fmt,
+		   ...) _printf_(4, 5);
+
+/** preflight_target() - kernel, its options, initrd, command line, lockdown. */
+void preflight_target(struct preflight *p, const struct target *t);
+
+/** preflight_vms() - each VM of @s, its QEMU on disk, and the ledger. */
+void preflight_vms(struct preflight *p, struct stage *s);
+
+/** preflight_rehearse() - save every VM for real and let it run on; proves that
+ * the migration works and that the state fits the ledger. The pause is about
+ * as long as the one of the jump. Skipped with a warning if an earlier check
+ * failed. */
+void preflight_rehearse(struct preflight *p, struct stage *s);
+
+/** preflight_error() - REFUSED with all failures, if there are any. */
+_must_check_ int preflight_error(const struct preflight *p, struct err *e);
+
+#endif

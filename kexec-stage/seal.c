@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sealing and unsealing. Order is everything:
+ *
+ *	seal	blobs, ticket copy, manifest, records SEALED, all read back
+ *	abort	records ABORTED, kernel unloaded, ticket copy gone, VMs continued
+ *
+ * Each step is durable before the next, so that a crash in between leaves a
+ * state in which every VM is either continued in place or resumed, never both.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+
+#include "disk.h"
+#include "kexec.h"
+#include "stage.h"
+
+#define BLOB_ALIGN 4096
+
+static int write_blob(struct stage *s, struct stage_vm *v, uint64_t *offset, struct err *e)
+{
+	size_t len = v->save.state_len;
+	void *p = mmap(NULL, len, PROT_READ, MAP_PRIVATE, v->save.state_fd, 0);
+	int r;
+
+	if (p == MAP_FAILED)
+		return err_sys(e, errno, "device state");
+	v->blob.offset = *offset;
+	r = ledger_blob_write(&s->h->ledger, v->rs.m.vms[0].vm.name, s->ticket.generation,
+			      s->ticket.key, p, len, &v->blob, e);
+	munmap(p, len);
+	*offset += (len + BLOB_ALIGN - 1) & ~(uint64_t)(BLOB_ALIGN - 1);
+	return r;
+}
+
+/* The images' times as the save has left them: what the agent compares. */
+static int identify_disks(struct stage_vm *v, struct err *e)
+{
+	for (unsigned int i = 0; i < v->ndisks; i++)
+		if (disk_identify(NULL, &v->disks[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+static void fill_vm(struct stage_vm *v, struct manifest_vm *out)
+{
+	*out = v->rs.m.vms[0];
+	out->blob = v->blob;
+	out->was_running = v->save.was_running;
+	out->cpr_reboot = v->save.cpr_reboot;
+	out->disks = v->disks;
+	out->ndisks = v->ndisks;
+}
+
+static int write_manifest(struct stage *s, struct err *e)
+{
+	_cleanup_free_ struct manifest_vm *vms = calloc(s->n, sizeof(*vms));
+	_cleanup_buf_ struct buf json = { 0 };
+	struct manifest m = {
+		.generation = s->ticket.generation,
+		.tsc_hz = s->marks.tsc_hz,
+		.vms = vms,
+		.nvms = s->n,
+	};
+	struct utsname uts;
+
+	if (!vms)
+		return err_sys(e, ENOMEM, "manifest");
+	uname(&uts);
+	snprintf(m.kernel, sizeof(m.kernel), "%s", uts.release);
+	memcpy(m.ledger_uuid, s->h->ledger.geo.ledger_uuid, 16);
+	memcpy(m.boot_id, s->boot_id, 16);
+	for (unsigned int i = 0; i < s->n; i++)
+		fill_vm(&s->vm[i], &vms[i]);
+	if (manifest_encode(&m, &json, e) < 0)
+		return -1;
+	return ledger_manifest_write(&s->h->ledger, m.generation, s->ticket.key, s->ticket_id,
+				     json.data, json.len, e);
+}
+
+static int write_record(struct stage *s, struct stage_vm *v, enum vm_state state, struct err *e)
+{
+	struct vm_record rec = { .state = state, .generation = s->ticket.generation };
+
+	memcpy(rec.ticket_id, s->ticket_id, 16);
+	memcpy(rec.boot_id, s->boot_id, 16);
+	return ledger_record_write(&s->h->ledger, v->rs.m.vms[0].index, &rec, e);
+}
+
+/* What the agent will do, done now, while it still costs nothing. */
+static int read_back(struct stage *s, struct err *e)
+{
+	struct manifest m _cleanup_manifest_ = { 0 };
+	_cleanup_buf_ struct buf json = { 0 };
+	uint64_t generation;
+
+	if (ledger_manifest_read(&s->h->ledger, s->ticket.key, &json, &generation, NULL, e) < 0 ||
+	    manifest_decode(&json, &s->h->ledger.geo, &m, e) < 0)
+		return -1;
+	if (generation != s->ticket.generation || m.nvms != s->n)
+		return err_set(e, ERR_MISMATCH, "the manifest reads back as another one");
+	for (unsigned int i = 0; i < m.nvms; i++) {
+		_cleanup_close_ int fd = ledger_blob_read(&s->h->ledger, m.vms[i].vm.name, generation,
+							  s->ticket.key, &m.vms[i].blob, e);
+		struct vm_record rec;
+
+		if (fd < 0 || ledger_record_read(&s->h->ledger, m.vms[i].index, &rec, e) < 0)
+			return err_wrap(e, "vm %s", m.vms[i].vm.name);
+		if (rec.state != VM_SEALED || rec.generation != generation)
+			return err_set(e, ERR_MISMATCH, "vm %s: its record reads back as %s",
+				       m.vms[i].vm.name, vm_state_name(rec.state));
+	}
+	return 0;
+}
+
+int stage_seal(struct stage *s, struct err *e)
+{
+	uint64_t offset = 0;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		if (identify_disks(&s->vm[i], e) < 0 || write_blob(s, &s->vm[i], &offset, e) < 0)
+			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
+	s->ticket_saved = true;
+	if (io_mkdir_p(HOLDOVER_LIB_DIR, 0700, e) < 0 ||
+	    ticket_save(HOLDOVER_TICKET_COPY, &s->ticket, e) < 0 || write_manifest(s, e) < 0)
+		return err_wrap(e, "sealing");
+	for (unsigned int i = 0; i < s->n; i++) {
+		s->vm[i].sealed = true;
+		if (write_record(s, &s->vm[i], VM_SEALED, e) < 0)
+			return err_wrap(e, "sealing");
+	}
+	marks_take(&s->marks, PHASE_SEALED, PHASE_HOST);
+	if (read_back(s, e) < 0)
+		return err_wrap(e, "reading the seal back");
+	return 0;
+}
+
+int stage_abort(struct stage *s, struct err *e)
+{
+	struct err why = { 0 };
+
+	/* As long as a seal could be used, no VM may run on. */
+	for (unsigned int i = 0; i < s->n; i++) {
+		if (!s->vm[i].sealed)
+			continue;
+		if (write_record(s, &s->vm[i], VM_ABORTED, e) < 0)
+			return err_wrap(e,
+					"the seal could not be undone, so the VMs stay paused; "
+					"run 'holdover abort'");
+		s->vm[i].sealed = false;
+	}
+	if (s->loaded && kexec_unload(e) < 0)
+		return err_wrap(e,
+				"the loaded kernel could not be unloaded, so the VMs stay "
+				"paused; run 'holdover abort'");
+	s->loaded = false;
+	/* Of no use any more without a seal: its failure must not keep VMs
+	 * paused. */
+	if (s->ticket_saved && ticket_shred(HOLDOVER_TICKET_COPY, &why) < 0)
+		cmd_say("holdover: %s", why.msg);
+	marks_take(&s->marks, PHASE_ABORTED, PHASE_HOST);
+	return stage_continue_all(s, e) ? -1 : 0;
+}

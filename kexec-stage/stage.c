@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "stage.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "disk.h"
+#include "kexec.h"
+#include "qemu.h"
+#include "vmctl.h"
+
+/* Blobs begin on pages, so that one can be looked at without its neighbours. */
+#define BLOB_ALIGN 4096
+
+void stage_init(struct stage *s, struct host *h)
+{
+	memset(s, 0, sizeof(*s));
+	s->h = h;
+	marks_rate_start(&s->rate);
+}
+
+static void stage_vm_free(struct stage_vm *v)
+{
+	save_finish(&v->save);
+	qmp_close(&v->qmp);
+	for (unsigned int i = 0; i < v->ndisks; i++)
+		free(v->disks[i].path);
+	free(v->disks);
+	runstate_free(&v->rs);
+}
+
+void stage_close(struct stage *s)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		stage_vm_free(&s->vm[i]);
+	free(s->vm);
+	ticket_wipe(&s->ticket);
+	memset(s, 0, sizeof(*s));
+}
+
+int stage_collect(struct stage *s, struct err *e)
+{
+	char names[VM_MAX][VM_NAME_MAX + 1];
+	int n = runstate_names(names, e);
+
+	if (n < 0)
+		return -1;
+	s->vm = calloc(VM_MAX, sizeof(*s->vm));
+	if (!s->vm)
+		return err_sys(e, ENOMEM, "VMs");
+	for (int i = 0; i < n; i++) {
+		struct stage_vm *v = &s->vm[s->n];
+
+		v->stage = s;
+		v->qmp.fd = -1;
+		v->save.state_fd = v->save.write_fd = -1;
+		v->rs = (struct runstate)RUNSTATE_INIT;
+		if (runstate_load(names[i], &v->rs, e) < 0)
+			return err_wrap(e, "vm %s", names[i]);
+		if (v->rs.pidfd < 0)
+			runstate_free(&v->rs); /* has ended; nothing to carry over */
+		else
+			s->n++;
+	}
+	if (!s->n)
+		return err_set(e, ERR_ABSENT, "no VM runs on this host");
+	return 0;
+}
+
+static const char *name_of(const struct stage_vm *v)
+{
+	return v->rs.m.vms[0].vm.name;
+}
+
+static unsigned int index_of(const struct stage_vm *v)
+{
+	return v->rs.m.vms[0].index;
+}
+
+int stage_examine(struct stage_vm *v, struct err *e)
+{
+	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	char status[32];
+
+	if (vmctl_open(name_of(v), &q, NULL, e) < 0 || vmctl_status(&q, status, sizeof(status), e) < 0)
+		return -1;
+	if (runstate_read_pause(name_of(v), &was_running, &none) == 0)
+		return err_set(e, ERR_REFUSED,
+			       "an earlier jump left it %s; run 'holdover abort' first", status);
+	if (strcmp(status, "running") && strcmp(status, "paused"))
+		return err_set(e, ERR_REFUSED,
+			       "QEMU says '%s'; only running and paused VMs can be saved", status);
+	for (unsigned int i = 0; i < v->ndisks; i++)
+		free(v->disks[i].path);
+	v->ndisks = 0;
+	if (vmctl_blockers(&q, e) < 0)
+		return -1;
+	return vmctl_disks(&q, &v->disks, &v->ndisks, e);
+}
+
+/* ---- pause and save ---------------------------------------------------- */
+
+static int on_pausing(struct save *sv, struct err *e)
+{
+	struct stage_vm *v = sv->ctx;
+
+	if (runstate_note_pause(sv->vm_name, sv->was_running, e) < 0)
+		return -1;
+	v->paused_here = true;
+	return 0;
+}
+
+static void on_paused(struct save *sv)
+{
+	struct stage_vm *v = sv->ctx;
+
+	marks_take(&v->stage->marks, PHASE_PAUSED, index_of(v));
+}
+
+static void on_saved(struct save *sv)
+{
+	struct stage_vm *v = sv->ctx;
+
+	marks_take(&v->stage->marks, PHASE_SAVED, index_of(v));
+}
+
+static int connect_vm(struct stage_vm *v, struct err *e)
+{
+	char path[256];
+	int fd;
+
+	if (io_path(path, sizeof(path), e, HOLDOVER_RUN_DIR "/%s/ctl.sock", name_of(v)) < 0)
+		return -1;
+	fd = qmp_connect(path, e);
+	if (fd < 0)
+		return -1;
+	qmp_close(&v->qmp);
+	qmp_init(&v->qmp, fd);
+	return 0;
+}
+
+/* Runs the plans that are set up; the first failure becomes the error. */
+static int run_plans(struct stage *s, struct err *e)
+{
+	struct plan *plans[VM_MAX];
+
+	for (unsigned int i = 0; i < s->n; i++)
+		plans[i] = &s->vm[i].plan;
+	if (!plan_run(plans, s->n))
+		return 0;
+	for (unsigned int i = 0; i < s->n; i++) {
+		if (!plans[i]->failed)
+			continue;
+		*e = plans[i]->err;
+		return err_wrap(e, "vm %s", name_of(&s->vm[i]));
+	}
+	return err_set(e, ERR_PROTOCOL, "a plan failed without saying why");
+}
+
+int stage_save_all(struct stage *s, struct err *e)
+{
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct stage_vm *v = &s->vm[i];
+
+		save_finish(&v->save);
+		v->save = (struct save){
+			.vm_name = name_of(v),
+			.pausing = on_pausing,
+			.paused = on_paused,
+			.saved = on_saved,
+			.ctx = v,
+			.state_fd = -1,
+			.write_fd = -1,
+		};
+		if (connect_vm(v, e) < 0)
+			return err_wrap(e, "vm %s", name_of(v));
+	}
+	for (unsigned int i = 0; i < s->n; i++)
+		save_plan(&s->vm[i].plan, &s->vm[i].save, &s->vm[i].qmp, s->vm[i].rs.pidfd,
+			  s->h->cfg.save_timeout_ms);
+	return run_plans(s, e);
+}
+
+/* A fresh connection: the old one may be in the middle of anything. */
+static int continue_one(struct stage_vm *v, struct err *e)
+{
+	struct plan *p = &v->plan;
+
+	v->save.vm_name = name_of(v);
+	if (runstate_read_pause(name_of(v), &v->save.was_running, e) < 0 || connect_vm(v, e) < 0)
+		return -1;
+	save_resume_plan(p, &v->save, &v->qmp, v->rs.pidfd, VMCTL_TIMEOUT_MS, false);
+	if (plan_run(&p, 1)) {
+		*e = p->err;
+		return -1;
+	}
+	return runstate_clear_pause(name_of(v), e);
+}
+
+unsigned int stage_continue_all(struct stage *s, struct err *e)
+{
+	unsigned int failed = 0;
+
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct stage_vm *v = &s->vm[i];
+		struct err why = { 0 };
+
+		if (!v->paused_here)
+			continue;
+		if (continue_one(v, &why) == 0) {
+			v->paused_here = false;
+			continue;
+		}
+		*e = why;
+		err_wrap(e, "vm %s", name_of(v));
+		failed++;
+	}
+	return failed;
+}
+
+uint64_t stage_state_bytes(const struct stage *s)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < s->n; i++)
+		sum += (s->vm[i].save.state_len + BLOB_ALIGN - 1) & ~(uint64_t)(BLOB_ALIGN - 1);
+	return sum;
+}
+
+void stage_drop_states(struct stage *s)
+{
+	for (unsigned int i = 0; i < s->n; i++) {
+		save_finish(&s->vm[i].save);
+		s->vm[i].save.state_fd = s->vm[i].save.write_fd = -1;
+		qmp_close(&s->vm[i].qmp);
+	}
+}
+
+/* ---- the next kernel ---------------------------------------------------- */
+
+int stage_make_ticket(struct stage *s, struct err *e)
+{
+	uint64_t generation;
+
+	if (io_boot_id(s->boot_id, e) < 0 || ledger_generation(&s->h->ledger, &generation, e) < 0 ||
+	    ticket_make(&s->ticket, &s->h->ledger.geo, generation + 1, e) < 0)
+		return -1;
+	ticket_id(&s->ticket, s->ticket_id);
+	return 0;
+}
+
+int stage_load_kernel(struct stage *s, const struct target *t, struct err *e)
+{
+	_cleanup_close_ int initrd = -1;
+	struct buf cpio = { 0 };
+
+	if (kexec_unload(e) < 0 || ticket_cpio(&s->ticket, &cpio, e) < 0)
+		return -1;
+	initrd = kexec_initrd(t->initrd, &cpio, e);
+	sodium_memzero(cpio.data, cpio.len);
+	buf_free(&cpio);
+	if (initrd < 0)
+		return -1;
+	s->loaded = true;
+	return kexec_load_file(t->kernel, initrd, t->cmdline, e);
+}
+
+int stage_recheck(struct stage *s, struct err *e)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		save_check_plan(&s->vm[i].plan, &s->vm[i].save, &s->vm[i].qmp, s->vm[i].rs.pidfd,
+				VMCTL_TIMEOUT_MS);
+	return run_plans(s, e);
+}
