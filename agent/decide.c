@@ -67,12 +67,10 @@ static const bool mends_later[ERR_KINDS] = {
 	[ERR_SPAWN] = true,
 };
 
-enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool committed)
+enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool released)
 {
-	/* A QEMU that refuses `cont` has not run; of one that died or hung
-	 * after RELEASED nobody knows. */
-	if (committed)
-		return kind == ERR_REFUSED ? AFTER_KEEP : AFTER_DOUBT;
+	if (released)
+		return AFTER_DOUBT;
 	if (who == RESTORE_AGENT && mends_later[kind])
 		return AFTER_LATER;
 	return AFTER_KEEP;

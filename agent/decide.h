@@ -44,8 +44,9 @@ enum aftermath {
 
 /**
  * decide_aftermath() - what follows an error of @kind
- * @committed: RELEASED had been persisted
+ * @released: RELEASED had been persisted, and QEMU did not say that it never
+ *	ran since: of one that died or hung in between nobody knows
  */
-enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool committed);
+enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool released);
 
 #endif

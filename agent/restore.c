@@ -279,7 +279,7 @@ static void settle(struct job *j)
 	if (why->kind == ERR_EXITED || why->kind == ERR_SPAWN)
 		qemu_last_words(j->mv->vm.name, why);
 	j->out->result = RESTORE_FAILED;
-	switch (decide_aftermath(why->kind, j->r->who, j->load.committed)) {
+	switch (decide_aftermath(why->kind, j->r->who, j->load.committed && !j->load.never_ran)) {
 	case AFTER_DOUBT:
 		/* It may be running: not ours to kill. */
 		qemu_proc_release(&j->proc);
@@ -370,7 +370,6 @@ int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
 				   .qmp = { .fd = -1 },
 				   .state_fd = -1 };
 		memcpy(j->out->name, order[i]->vm.name, sizeof(j->out->name));
-		j->load.read_fd = -1;
 		job_start(j);
 		if (j->going)
 			plans[nplans++] = &j->plan;

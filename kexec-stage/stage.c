@@ -83,14 +83,17 @@ static unsigned int index_of(const struct stage_vm *v)
 int stage_examine(struct stage_vm *v, struct err *e)
 {
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	struct err none = { 0 };
 	char status[32];
+	bool was_running;
 
 	if (vmctl_open(name_of(v), &q, NULL, e) < 0 || vmctl_status(&q, status, sizeof(status), e) < 0)
 		return -1;
 	if (runstate_read_pause(name_of(v), &was_running, &none) == 0)
 		return err_set(e, ERR_REFUSED,
 			       "an earlier jump left it %s; run 'holdover abort' first", status);
-	if (strcmp(status, "running") && strcmp(status, "paused"))
+	/* A VM that its owner has paused is in postmigrate after a rehearsal. */
+	if (strcmp(status, "running") && strcmp(status, "paused") && strcmp(status, "postmigrate"))
 		return err_set(e, ERR_REFUSED,
 			       "QEMU says '%s'; only running and paused VMs can be saved", status);
 	for (unsigned int i = 0; i < v->ndisks; i++)
