@@ -62,6 +62,7 @@ static int take_ticket(struct restore *r, struct err *e)
 static int resume(struct restore *r, struct restore_report *report, struct err *e)
 {
 	_cleanup_close_ int lock = -1;
+	bool pending;
 
 	if (take_ticket(r, e) < 0) {
 		if (e->kind != ERR_ABSENT)
@@ -78,7 +79,11 @@ static int resume(struct restore *r, struct restore_report *report, struct err *
 	marks_take(&r->marks, PHASE_AGENT_DONE, PHASE_HOST);
 	for (unsigned int i = 0; i < report->vms; i++)
 		report_log(&report->vm[i]);
-	return report_write(report, r, e);
+	if (report_write(report, r, e) < 0 || restore_pending(r, &pending, e) < 0)
+		return -1;
+	/* The other copy lies on the real root, which may still be read-only:
+	 * holdover-resume.service removes it. */
+	return pending ? 0 : ticket_shred(HOLDOVER_RUN_DIR "/ticket", e);
 }
 
 static int run(const char *sysroot, const struct params *params)
