@@ -27,8 +27,6 @@ static void fail(struct plan *p)
 		err_set(&p->err, ERR_PROTOCOL, "failed without a reason");
 	if (p->at < p->nsteps)
 		err_wrap(&p->err, "step %s", step_of(p)->name);
-	if (p->vm_name)
-		err_wrap(&p->err, "vm %s", p->vm_name);
 }
 
 static bool is_handshake(const struct plan *p)

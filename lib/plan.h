@@ -40,8 +40,8 @@ struct plan_step {
 
 /**
  * struct plan - one VM on its way
- * @vm_name: for error texts, which begin "vm NAME: step STEP: "; not owned;
- *	NULL: they begin with the step
+ * @vm_name: for the caller; not owned. Error texts begin with "step STEP: ",
+ *	the caller puts the VM before it
  * @qmp: connection, owned by the caller
  * @pidfd: of QEMU, to notice its exit; -1 if unknown. Not owned.
  * @timeout_ms: for the whole plan, from plan_run(); <= 0: none

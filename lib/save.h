@@ -3,10 +3,10 @@
 #ifndef HOLDOVER_SAVE_H
 #define HOLDOVER_SAVE_H
 
-#include "plan.h"
+#include "plan_migrate.h"
 
 /**
- * struct save - one VM being saved
+ * struct save - one VM being saved; zero it, then fill in the names and hooks
  * @vm_name: not owned
  * @pausing: called with @was_running known, before `stop` is sent: writes the
  *	pause note; -1 fails the plan with the VM running on
@@ -15,9 +15,11 @@
  *	postmigrate
  * @ctx: for the hooks
  * @was_running: result: run state before; a VM in another state than running,
- *	paused or postmigrate (crashed, in migration) is REFUSED
+ *	paused or postmigrate (crashed, in migration) is REFUSED. One in
+ *	postmigrate counts as paused by its owner; @pausing may correct that.
  * @cpr_reboot: result: saved with mode=cpr-reboot
- * @state_fd: result: memfd with the state, owned; save_finish() closes it
+ * @state_fd: result: memfd with the state, sealed against changes, owned;
+ *	save_finish() closes it
  * @state_len: result: bytes
  * @stopped: result: `stop` has been sent: the VM may be paused because of us
  * @resumed: result: somebody continued it after it was saved
@@ -36,22 +38,42 @@ struct save {
 	bool resumed;
 	/* private */
 	int write_fd;
-	bool uri_file;
+	struct migrate_uri to;
+	bool ready;
+	bool thaw;
+	bool held;
+	bool ended;
+	unsigned int awaited;
+	unsigned int version;
+	uint64_t max_bandwidth;
 };
 
 /** save_plan() - set up @p for greeting, capabilities, pause and save; ends in
- * postmigrate with the connection open. */
+ * postmigrate with the connection open.
+ *
+ * All that can be done while the VM runs is done before it is paused. QEMU
+ * refuses to save a VM twice without `cont` in between; one that is found in
+ * postmigrate is continued and paused again at once, and runs for less than a
+ * millisecond.
+ */
 void save_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms);
 
 /** save_check_plan() - a later plan on the same connection: QEMU must still be
- * in postmigrate and have been continued by nobody. */
+ * in postmigrate and have been continued by nobody (else REFUSED and
+ * @resumed). */
 void save_check_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms);
 
 /** save_resume_plan() - `cont` and wait for RESUME on the same connection or a
- * fresh one (@greeted false); nothing if it was not running before. */
+ * fresh one (@greeted false); no `cont` if it was not running before.
+ *
+ * A save that is still under way is cancelled first. At the end QEMU's
+ * migration settings are as an operator expects them, so that he can move the
+ * VM elsewhere. Only @vm_name and @was_running need to be known.
+ */
 void save_resume_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms,
 		      bool greeted);
 
+/** save_finish() - close the state; harmless when there is none. */
 void save_finish(struct save *s);
 
 #endif

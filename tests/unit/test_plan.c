@@ -227,7 +227,7 @@ static void test_refused(void **state)
 	(void)state;
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), REFUSE("no such thing"));
 	assert_int_equal(run(&vm), 1);
-	assert_failed(&vm, ERR_REFUSED, "vm db1: step stop: QEMU refused: no such thing");
+	assert_failed(&vm, ERR_REFUSED, "step stop: QEMU refused: no such thing");
 	assert_int_equal(vm.plan.at, 1);
 	end(&vm, 0);
 
@@ -246,7 +246,7 @@ static void test_callback_fails(void **state)
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"), HEAR("query-status"),
 	      ANSWER("{\"status\": \"running\"}"));
 	assert_int_equal(run(&vm), 1);
-	assert_failed(&vm, ERR_PROTOCOL, "vm db1: step status: status is running");
+	assert_failed(&vm, ERR_PROTOCOL, "step status: status is running");
 	end(&vm, 0);
 }
 
@@ -276,7 +276,7 @@ static void test_exit(void **state)
 	(void)state;
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), EXIT(3));
 	assert_int_equal(run(&vm), 1);
-	assert_failed(&vm, ERR_EXITED, "vm db1: step stop: QEMU exited with status 3");
+	assert_failed(&vm, ERR_EXITED, "step stop: QEMU exited with status 3");
 	end(&vm, 3);
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), DIE(SIGKILL));
 	assert_int_equal(run(&vm), 1);
@@ -351,7 +351,7 @@ static void test_deadline(void **state)
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), HANG);
 	vm.plan.timeout_ms = 60;
 	assert_int_equal(run(&vm), 1);
-	assert_failed(&vm, ERR_TIMEOUT, "vm db1: step stop: not done within 60 ms");
+	assert_failed(&vm, ERR_TIMEOUT, "step stop: not done within 60 ms");
 	end(&vm, 0);
 	BEGIN(&vm, simple, HANG);
 	vm.plan.timeout_ms = 60;
