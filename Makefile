@@ -11,7 +11,7 @@
 #   MUSL_CC      compiler of the two static programs               (musl-gcc)
 #   CC           compiler of the tests, which run against glibc    (gcc)
 #   CLANG        second compiler that all code must please         (clang)
-#   CFLAGS       optimisation and debug flags of the programs      (-O2 -g)
+#   CFLAGS       optimisation and debug flags of the programs      (-Os -g)
 #   LDFLAGS      more flags for linking the programs               (empty)
 #   SIZE_MAX     bytes that a stripped program may have            (716800)
 #   VERSION      version text                                      (git describe, else file VERSION)
@@ -30,7 +30,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 CLANG ?= clang
-CFLAGS ?= -O2 -g
+CFLAGS ?= -Os -g
 SIZE_MAX ?= 716800
 FUZZ_TIME ?= 60
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
@@ -66,6 +66,7 @@ main_src := $(wildcard agent/main.c kexec-stage/main.c)
 test_src := $(sort $(wildcard tests/unit/*.c tests/fault/*.c))
 test_mains := $(filter tests/unit/test_% tests/fault/test_%,$(test_src))
 helper_mains := $(filter tests/unit/fake_% tests/fault/fake_%,$(test_src))
+fuzz_src := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 support_src := $(filter-out $(test_mains) $(helper_mains),$(test_src))
 programs := $(patsubst agent/main.c,$(B)/holdover-agent,$(patsubst kexec-stage/main.c,$(B)/holdover,$(main_src)))
 
@@ -76,7 +77,7 @@ common := -std=gnu11 -D_GNU_SOURCE= -Ilib -Iagent -Ikexec-stage -ffunction-secti
 	-fno-common -ffile-prefix-map=$(CURDIR)=. $(warnings) -MMD -MP
 dep_libs := -lpmem -lnvdimm -ldbus-1 -lsodium -lyyjson -linih
 
-musl_cflags := $(common) $(CFLAGS) -fstack-protector-strong \
+musl_cflags := $(common) $(CFLAGS) -fstack-protector-strong -fno-asynchronous-unwind-tables \
 	-Itests/unit -Itests/fault -isystem $(B)/deps/musl/include -idirafter $(B)/deps/musl/kinc
 musl_ldflags := -static -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--build-id=none \
 	-L$(B)/deps/musl/lib $(LDFLAGS)
@@ -85,7 +86,12 @@ asan_cflags := $(common) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undef
 	-fno-sanitize-recover=all -Itests/unit -Itests/fault -isystem $(B)/deps/glibc/include
 asan_ldflags := -fsanitize=address,undefined -Wl,--gc-sections -L$(B)/deps/glibc/lib
 
-clang_cflags := $(common) -O1 -Itests/unit -Itests/fault -isystem $(B)/deps/glibc/include
+fuzz_cflags := $(common) -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -Itests/fuzz -isystem $(B)/deps/glibc/include
+fuzz_ldflags := -fsanitize=fuzzer,address,undefined -Wl,--gc-sections -L$(B)/deps/glibc/lib
+
+clang_cflags := $(common) -O1 -Itests/unit -Itests/fault -Itests/fuzz \
+	-isystem $(B)/deps/glibc/include
 
 # A variant's objects depend on a file that changes only when its flags do.
 define flags_rule
@@ -143,12 +149,16 @@ objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 
 $(eval $(call flags_rule,musl,$(MUSL_CC) $(musl_cflags) $(musl_ldflags)))
 $(eval $(call flags_rule,asan,$(CC) $(asan_cflags) $(asan_ldflags)))
+$(eval $(call flags_rule,fuzz,$(CLANG) $(fuzz_cflags) $(fuzz_ldflags)))
 $(eval $(call flags_rule,clang,$(CLANG) $(clang_cflags)))
 
 $(B)/musl/%.o: %.c $(B)/musl/.flags | $(B)/deps/musl/.stamp
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(musl_cflags) $(cppflags) -c $< -o $@
+
+# the hash of a device state lies in the blackout; -Os makes XXH3 several times slower
+$(B)/musl/lib/ledger_hash.o: musl_cflags += -O2
 
 $(B)/asan/%.o: %.c $(B)/asan/.flags | $(B)/deps/glibc/.stamp
 	$(say) CC $@
@@ -160,9 +170,14 @@ $(B)/clang/%.o: %.c $(B)/clang/.flags | $(B)/deps/glibc/.stamp
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(clang_cflags) $(cppflags) -c $< -o $@
 
+$(B)/fuzz/%.o: %.c $(B)/fuzz/.flags | $(B)/deps/glibc/.stamp
+	$(say) FUZZ $@
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(fuzz_cflags) $(cppflags) -c $< -o $@
+
 # Only what prints the version is compiled again when it changes.
 version_src := $(if $(wildcard lib agent kexec-stage),$(shell grep -ls HOLDOVER_VERSION lib/*.c agent/*.c kexec-stage/*.c))
-version_objs := $(foreach v,musl asan clang,$(call objs,$(v),$(version_src)))
+version_objs := $(foreach v,musl asan fuzz clang,$(call objs,$(v),$(version_src)))
 $(version_objs): cppflags := -DHOLDOVER_VERSION='"$(VERSION)"'
 $(version_objs): $(B)/.version
 $(B)/.version: FORCE
@@ -213,7 +228,15 @@ $(musl_tests): $(B)/musl/%: $(B)/musl/%.o $(B)/musl/libsupport.a $(B)/musl/libte
 
 tests: $(asan_tests) $(musl_tests)
 
-clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test_src))
+clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test_src) $(fuzz_src))
+
+fuzzers := $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
+
+$(B)/fuzz/libtested.a: $(call objs,fuzz,$(lib_src) $(agent_src) $(stage_src))
+
+$(fuzzers): $(B)/fuzz/%: $(B)/fuzz/%.o $(B)/fuzz/libtested.a
+	$(say) LINK $@
+	$(Q)$(CLANG) -o $@ $^ $(fuzz_ldflags) $(dep_libs)
 
 # The packages come first and alone: nothing may be compiled before they are there.
 check: packages
@@ -229,8 +252,8 @@ demo: packages
 	$(Q)$(MAKE) all
 	$(Q)tests/boot/demo
 
-fuzz: deps
-	$(Q)tests/fuzz/run
+fuzz: $(fuzzers)
+	$(Q)tests/fuzz/run $(FUZZ_TIME) $(fuzzers)
 
 cycles: all
 	$(Q)tests/boot/cycles
@@ -299,4 +322,4 @@ clean:
 distclean:
 	rm -rf $(B)
 
--include $(shell find $(B)/musl $(B)/asan $(B)/clang -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/musl $(B)/asan $(B)/fuzz $(B)/clang -name '*.d' 2>/dev/null)
