@@ -45,6 +45,7 @@ int __wrap_open(const char *path, int flags, ...)
 static void err_carries_kind_and_text(void **state)
 {
 	struct err e = { 0 };
+	char expected[128];
 
 	(void)state;
 	assert_int_equal(err_set(&e, ERR_STALE, "slot %d of %s", 1, "x"), -1);
@@ -54,7 +55,8 @@ static void err_carries_kind_and_text(void **state)
 	assert_int_equal(err_sys(&e, ENOSPC, "writing %s", "/a"), -1);
 	assert_int_equal(e.kind, ERR_IO);
 	assert_int_equal(e.errnum, ENOSPC);
-	assert_string_equal(e.msg, "writing /a: No space left on device");
+	snprintf(expected, sizeof(expected), "writing /a: %s", strerror(ENOSPC));
+	assert_string_equal(e.msg, expected);
 	err_clear(&e);
 	assert_int_equal(e.kind, ERR_NONE);
 	assert_int_equal(e.errnum, 0);
@@ -64,12 +66,15 @@ static void err_carries_kind_and_text(void **state)
 static void err_wrap_keeps_kind_and_errno(void **state)
 {
 	struct err e = { 0 };
+	char expected[128];
 
 	(void)state;
+	/* The C libraries word it differently. */
+	snprintf(expected, sizeof(expected), "resume: vm db1: slot 1: %s", strerror(EIO));
 	err_sys(&e, EIO, "slot 1");
 	assert_int_equal(err_wrap(&e, "vm %s", "db1"), -1);
 	assert_int_equal(err_wrap(&e, "resume"), -1);
-	assert_string_equal(e.msg, "resume: vm db1: slot 1: Input/output error");
+	assert_string_equal(e.msg, expected);
 	assert_int_equal(e.kind, ERR_IO);
 	assert_int_equal(e.errnum, EIO);
 }
