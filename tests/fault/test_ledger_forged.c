@@ -89,6 +89,9 @@ static void nor_its_generation_and_length(void **state)
 		repair(MANIFEST_B, LEDGER_PAGE);
 		assert_int_equal(read_manifest(), ERR_CHECKSUM);
 	}
+	line->seq = 0;
+	repair(MANIFEST_B, LEDGER_PAGE);
+	assert_int_equal(read_manifest(), ERR_CHECKSUM);
 	line->seq = 2;
 	for (line->length = 0; line->length < 2 * length; line->length++) {
 		repair(MANIFEST_B, LEDGER_PAGE);
@@ -137,6 +140,26 @@ static void two_slots_of_one_sequence(void **state)
 	assert_int_equal(read_manifest(), ERR_CHECKSUM);
 	assert_int_equal(ledger_generation(&f.l, &gen, &e), -1);
 	assert_kind(e, ERR_CHECKSUM);
+}
+
+/* Sealing anew ends the damage of a pair, whichever slots it is in. */
+static void writing_heals(void **state)
+{
+	static uint8_t before[FIXTURE_SIZE];
+	unsigned int which;
+
+	(void)state;
+	memcpy(before, f.mem, sizeof(before));
+	for (which = 1; which < 4; which++) {
+		memcpy(f.mem, before, sizeof(before));
+		if (which & 1)
+			f.mem[LEDGER_MANIFEST_OFFSET + 40] ^= 1;
+		if (which & 2)
+			f.mem[MANIFEST_B] ^= 1;
+		assert_int_equal(read_manifest(), ERR_CHECKSUM);
+		assert_ok(fixture_seal(&f, 3, 1, "{\"second\":2}", &e), e);
+		assert_int_equal(read_manifest(), ERR_NONE);
+	}
 }
 
 static void no_bit_of_a_blob_can_be_forged(void **state)
@@ -318,6 +341,48 @@ static void no_superblock_leads_outside(void **state)
 	assert_int_equal(open_with(0, 0, 0), ERR_NONE);
 }
 
+/* Give area @id another place in both superblocks and open. */
+static enum err_kind open_with_area(unsigned int id, uint64_t offset, uint64_t size)
+{
+	const uint64_t at = FIXTURE_SIZE - LEDGER_TAIL;
+	struct ledger_area_media *area[2], old;
+	struct ledger l;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		area[i] =
+			&((struct ledger_sb *)(f.mem + at + i * LEDGER_PAGE + LEDGER_LINE))->area[id];
+		old = *area[i];
+		area[i]->offset = offset;
+		area[i]->size = size;
+		repair(at + i * LEDGER_PAGE, LEDGER_LINE);
+	}
+	err_clear(&e);
+	if (ledger_open(&l, &f.media, &e) == 0)
+		reopen_and_read_everything();
+	for (i = 0; i < 2; i++) {
+		*area[i] = old;
+		repair(at + i * LEDGER_PAGE, LEDGER_LINE);
+	}
+	return e.kind;
+}
+
+static void areas_lie_apart_and_aligned(void **state)
+{
+	const uint64_t size = f.geo.blob_size;
+
+	(void)state;
+	assert_int_equal(open_with_area(LEDGER_BLOBS, LEDGER_BLOBS_OFFSET, size), ERR_NONE);
+	assert_int_equal(open_with_area(LEDGER_BLOBS, LEDGER_BLOBS_OFFSET + 8192, size - 8192),
+			 ERR_NONE);
+	assert_int_equal(open_with_area(LEDGER_BLOBS, LEDGER_BLOBS_OFFSET - 4096, size), ERR_FORMAT);
+	assert_int_equal(open_with_area(LEDGER_BLOBS, LEDGER_BLOBS_OFFSET + 64, size - 8192),
+			 ERR_FORMAT);
+	assert_int_equal(open_with_area(LEDGER_BLOBS, LEDGER_BLOBS_OFFSET, size - 4096), ERR_FORMAT);
+	assert_int_equal(open_with_area(LEDGER_BLOBS, LEDGER_BLOBS_OFFSET, size + 8192), ERR_FORMAT);
+	assert_int_equal(open_with_area(LEDGER_RECORDS, LEDGER_RECORDS_OFFSET, 0), ERR_FORMAT);
+}
+
 static void a_superblock_of_another_size(void **state)
 {
 	const uint64_t at = FIXTURE_SIZE - LEDGER_TAIL;
@@ -414,11 +479,13 @@ int main(void)
 		T(the_previous_manifest_is_stale),
 		T(a_manifest_of_another_ledger),
 		T(two_slots_of_one_sequence),
+		T(writing_heals),
 		T(no_bit_of_a_blob_can_be_forged),
 		T(a_wrong_extent_table),
 		T(versions_of_a_slot),
 		T(states_of_a_newer_version),
 		T(no_superblock_leads_outside),
+		T(areas_lie_apart_and_aligned),
 		T(a_superblock_of_another_size),
 		T(the_newer_superblock_counts),
 		T(garbage),

@@ -287,6 +287,38 @@ static void a_blob_that_was_not_stored_is_noticed(void **state)
 	assert_int_equal(ref.length, 0);
 }
 
+/* The media loses one store and takes the later ones. */
+static void a_lost_store_is_noticed(void **state)
+{
+	struct err e = { .kind = ERR_NONE };
+	unsigned int i, at, stores;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		memcpy(before, f.mem, sizeof(before));
+		assert_ok(world_read(&f, 0, &old, &e), e);
+		fixture_arm(&f, STOP_NEVER, 0, 0);
+		assert_ok(ops[i].run(&f, 1, &e), e);
+		stores = f.stores;
+		assert_ok(world_read(&f, 0, &new, &e), e);
+		for (at = 0; at < stores; at++) {
+			rewind_to(before);
+			fixture_arm(&f, STOP_SKIP, at, 0);
+			if (ops[i].run(&f, 1, &e) < 0) {
+				assert_kind(e, ERR_CHECKSUM);
+				assert_ok(world_read(&f, 0, &got, &e), e);
+				assert_memory_equal(&got, &old, sizeof(got));
+				continue;
+			}
+			/* zeroing the line can be lost without harm */
+			assert_int_equal(at, 0);
+			assert_ok(world_read(&f, 0, &got, &e), e);
+			assert_memory_equal(&got, &new, sizeof(got));
+		}
+		rewind_to(before);
+	}
+}
+
 static uint32_t draw(uint32_t *seed)
 {
 	*seed = *seed * 1664525u + 1013904223u;
@@ -338,6 +370,7 @@ int main(void)
 		T(nothing_or_new),
 		T(words_in_any_order),
 		T(old_or_none_or_new),
+		T(a_lost_store_is_noticed),
 		T(a_torn_mark_is_left_out),
 		T(a_blob_that_was_not_stored_is_noticed),
 		T(one_stop_after_another),

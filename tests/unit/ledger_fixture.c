@@ -25,7 +25,7 @@ static int fixture_store(void *ctx, void *dst, const void *src, size_t len, stru
 	/* What the interface promises: inside of the mapping. */
 	if (to < f->mem || to + len > f->mem + FIXTURE_SIZE)
 		abort();
-	if (f->stop == STOP_NEVER || n < f->at) {
+	if (f->stop == STOP_NEVER || n < f->at || (f->stop == STOP_SKIP && n > f->at)) {
 		memcpy(dst, src, len);
 		return 0;
 	}

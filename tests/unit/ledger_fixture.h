@@ -13,6 +13,7 @@ enum stop {
 	STOP_NEVER,
 	STOP_FAIL, /* it and all later ones return an error */
 	STOP_DROP, /* it and all later ones do nothing and report success */
+	STOP_SKIP, /* it alone does nothing and reports success */
 };
 
 /**

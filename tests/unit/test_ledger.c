@@ -88,7 +88,18 @@ static void format_refuses_a_wrong_geometry(void **state)
 	format_refuses(state, WITH(g.align = 2048), ERR_REFUSED);
 	format_refuses(state, WITH(g.align = 4 << 20), ERR_REFUSED);
 	format_refuses(state, WITH(g.ledger_size = 1 << 20), ERR_REFUSED);
+	format_refuses(state,
+		       WITH((g.align = 4096, g.ledger_size = 1 << 20,
+			     g.ledger_offset = g.device_size - g.ledger_size)),
+		       ERR_REFUSED);
 	format_refuses(state, WITH(g.ledger_size += 4096), ERR_REFUSED);
+	format_refuses(state,
+		       WITH((g.ledger_size += 4096, g.device_size += 4096, g.region_size += 4096)),
+		       ERR_REFUSED);
+	format_refuses(state,
+		       WITH((g.device_size = 2 << 20, g.ledger_size = 4 << 20,
+			     g.ledger_offset = -(2ULL << 20))),
+		       ERR_REFUSED);
 	format_refuses(state, WITH(g.ledger_offset -= g.align), ERR_REFUSED);
 	format_refuses(state, WITH(g.device_size = 1 << 20), ERR_REFUSED);
 	format_refuses(state, WITH(g.region_size = g.device_size - 1), ERR_REFUSED);
@@ -495,6 +506,35 @@ static void the_journal_forgets_the_oldest(void **state)
 	assert_int_equal(got[1023].tsc, 1030);
 }
 
+static void nothing_leaves_the_mapping(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { .kind = ERR_NONE };
+	static uint8_t big[LEDGER_EXTENTS_SLOT];
+	struct slot_pair pair;
+	struct cursor c = { .at = big, .left = 8 };
+	uint8_t b[16];
+
+	assert_int_equal(media_copy(&f->media, FIXTURE_SIZE - 15, b, 16, &e), -1);
+	assert_kind(e, ERR_FORMAT);
+	assert_int_equal(media_copy(&f->media, UINT64_MAX - 7, b, 16, &e), -1);
+	assert_kind(e, ERR_FORMAT);
+	f->stores = 0;
+	assert_int_equal(media_store(&f->media, FIXTURE_SIZE, b, 1, &e), -1);
+	assert_kind(e, ERR_FORMAT);
+	assert_int_equal(media_verify(&f->media, FIXTURE_SIZE - 15, b, 16, "b", &e), -1);
+	assert_kind(e, ERR_FORMAT);
+	pair_of(&f->l, LEDGER_EXTENTS, &pair);
+	assert_int_equal(pair_write(&f->l, &pair, 0, big, pair.room + 1, &e), -1);
+	assert_kind(e, ERR_REFUSED);
+	assert_int_equal(f->stores, 0);
+	assert_ok(media_copy(&f->media, FIXTURE_SIZE - 16, b, 16, &e), e);
+	assert_int_equal(cursor_take(&c, b, 9, "it", &e), -1);
+	assert_kind(e, ERR_FORMAT);
+	assert_ok(cursor_take(&c, b, 8, "it", &e), e);
+	assert_int_equal(c.left, 0);
+}
+
 static void formatting_again_forgets_everything(void **state)
 {
 	struct fixture *f = *state;
@@ -531,6 +571,7 @@ int main(void)
 		T(blobs_without_room_are_refused),
 		T(the_journal_keeps_the_order_of_time),
 		T(the_journal_forgets_the_oldest),
+		T(nothing_leaves_the_mapping),
 		T(formatting_again_forgets_everything),
 	};
 
