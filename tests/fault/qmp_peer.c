@@ -2,6 +2,7 @@
 #include "qmp_peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -76,6 +77,17 @@ static void hear_fd(struct peer *p, const char *text, int byte)
 	close(p->fd);
 }
 
+static void hear_out(struct peer *p, const char *text, int bytes)
+{
+	hear(p, text);
+	if (p->fd < 0 || (fcntl(p->fd, F_GETFL) & O_ACCMODE) != O_WRONLY)
+		mismatch("a write-only descriptor with the line", p->line);
+	while (bytes-- > 0)
+		if (write(p->fd, "s", 1) != 1)
+			mismatch("a descriptor that can be written", strerror(errno));
+	close(p->fd);
+}
+
 static void put(const struct peer *p, const char *data, size_t len)
 {
 	while (len) {
@@ -127,6 +139,9 @@ static void play(struct peer *p, const struct peer_op *op)
 	case PEER_HEAR_FD:
 		hear_fd(p, op->text, op->arg);
 		break;
+	case PEER_HEAR_OUT:
+		hear_out(p, op->text, op->arg);
+		break;
 	case PEER_FLOOD:
 		flood(p, op->arg);
 		break;
@@ -146,6 +161,10 @@ static void play(struct peer *p, const struct peer_op *op)
 	case PEER_DIE:
 		signal(op->arg, SIG_DFL);
 		raise(op->arg);
+		break;
+	case PEER_QUIET:
+		if (get_byte(p, &c))
+			mismatch("end of file", "more");
 		break;
 	case PEER_HANG:
 		while (get_byte(p, &c))

@@ -13,24 +13,29 @@
  * @PEER_HEAR: read a line, which must contain @text
  * @PEER_HEAR_FD: as HEAR; a descriptor must come with the line, of a file
  *	whose first byte is @arg
+ * @PEER_HEAR_OUT: as HEAR; a write-only descriptor must come with the line, and
+ *	gets @arg bytes
  * @PEER_FLOOD: write @arg bytes without a newline
  * @PEER_WAIT: read one byte from the descriptor @arg (a pipe of the test)
  * @PEER_POST: write one byte to the descriptor @arg
  * @PEER_SHUT: close the connection
  * @PEER_EXIT: exit with status @arg at once
  * @PEER_DIE: end by signal @arg
+ * @PEER_QUIET: the other side must close without another word
  * @PEER_HANG: answer nothing more until the other side closes
  */
 enum peer_do {
 	PEER_SAY,
 	PEER_HEAR,
 	PEER_HEAR_FD,
+	PEER_HEAR_OUT,
 	PEER_FLOOD,
 	PEER_WAIT,
 	PEER_POST,
 	PEER_SHUT,
 	PEER_EXIT,
 	PEER_DIE,
+	PEER_QUIET,
 	PEER_HANG,
 };
 
@@ -55,6 +60,10 @@ struct peer_op {
 #define HEAR_FD(t, byte)              \
 	{                             \
 		PEER_HEAR_FD, t, byte \
+	}
+#define HEAR_OUT(t, n)              \
+	{                           \
+		PEER_HEAR_OUT, t, n \
 	}
 #define ANSWER(t)                                                   \
 	{                                                           \
@@ -82,6 +91,10 @@ struct peer_op {
 #define DIE(sig)                    \
 	{                           \
 		PEER_DIE, NULL, sig \
+	}
+#define QUIET                       \
+	{                           \
+		PEER_QUIET, NULL, 0 \
 	}
 #define HANG                       \
 	{                          \
