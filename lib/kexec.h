@@ -59,9 +59,13 @@ struct kexec_frozen {
 
 /** kexec_freeze() - FIFREEZE every writable, block-backed file system, so that
  * it is clean on disk when the next kernel mounts it; what emergency remount
- * does, but reversible by kexec_thaw(). Each file system is given what is left
- * of @timeout_ms (done in a child, so that a stuck one cannot hold the VMs):
- * on timeout go on without it, *@skipped counts it. */
+ * does, but reversible by kexec_thaw(). Those that cannot be frozen are synced.
+ *
+ * Each is given an equal share of what is left of @timeout_ms, in a child, so
+ * that a stuck one cannot hold the VMs: on timeout it goes on without it and
+ * *@skipped counts it. Nothing may be written to these file systems, logs
+ * included, until the jump or kexec_thaw(): the writer would hang.
+ */
 void kexec_freeze(struct kexec_frozen *f, int timeout_ms, unsigned int *skipped);
 void kexec_thaw(struct kexec_frozen *f);
 

@@ -99,6 +99,23 @@ static int freeze_one(int fd, int timeout_ms)
 	return result;
 }
 
+static unsigned int count_left(const struct mount_fs *list, size_t n)
+{
+	unsigned int left = 0;
+
+	for (size_t i = 0; i < n; i++)
+		left += list[i].first == i && !list[i].tried;
+	return left;
+}
+
+/* An equal share of what is left, so that a stuck one does not starve others. */
+static int share(int64_t end, unsigned int fs_left)
+{
+	int64_t left = end - io_now_ms();
+
+	return left > 0 ? (int)(left / fs_left) : 0;
+}
+
 static void freeze_list(struct kexec_frozen *f, struct mount_fs *list, size_t n, int64_t end,
 			unsigned int *skipped)
 {
@@ -106,26 +123,23 @@ static void freeze_list(struct kexec_frozen *f, struct mount_fs *list, size_t n,
 	 * after the one that its image lies on, and must be frozen before. */
 	for (size_t i = n; i-- > 0;) {
 		struct mount_fs *fs = &list[list[i].first];
-		int64_t left = end - io_now_ms();
 		_cleanup_close_ int fd = -1;
-		int state;
+		int state = GIVEN_UP;
 
 		if (fs->tried)
 			continue;
 		fd = open_root(&list[i]);
 		if (fd < 0)
 			continue;
+		if (f->n < ARRAY_LEN(f->fds))
+			state = freeze_one(fd, share(end, count_left(list, n)));
 		fs->tried = true;
-		state = f->n < ARRAY_LEN(f->fds) ? freeze_one(fd, left > 0 ? (int)left : 0) :
-						   GIVEN_UP;
 		if (state == FROZEN)
 			f->fds[f->n++] = steal_fd(&fd);
 		if (state == GIVEN_UP)
 			++*skipped;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (list[i].first == i && !list[i].tried)
-			++*skipped;
+	*skipped += count_left(list, n);
 }
 
 void kexec_freeze(struct kexec_frozen *f, int timeout_ms, unsigned int *skipped)
