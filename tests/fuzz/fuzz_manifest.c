@@ -23,15 +23,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ledger_geometry geo = {
 		.device_size = 64 << 20,
 		.align = 2 << 20,
-		.ledger_offset = 60 << 20,
-		.ledger_size = 4 << 20,
+		.ledger_offset = 62 << 20,
+		.ledger_size = 2 << 20,
 		.blob_offset = LEDGER_BLOBS_OFFSET,
 		.blob_size = 1 << 20,
 	};
 	struct manifest m _cleanup_manifest_ = { 0 };
 	struct err e = { 0 };
-	int rc = manifest_decode(&json, &geo, &m, &e);
+	int rc;
 
+	/* the ledger that seeds/manifest was made for */
+	memset(geo.ledger_uuid, 0x77, sizeof(geo.ledger_uuid));
+	rc = manifest_decode(&json, &geo, &m, &e);
 	fuzz_check(rc, &e);
 	if (!rc)
 		round_trip(&m, &geo);
