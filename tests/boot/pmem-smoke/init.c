@@ -3,7 +3,7 @@
  * The whole program of a machine that has nothing but a kernel, the nvdimm
  * modules and a memmap= region. First boot: make the devdax namespace, put a
  * ledger and a pattern into it, start the same kernel with kexec. Second boot:
- * find all of it again. What tells the two apart is /ticket, a file that only
+ * find all of it again, also after the info block was damaged and mended. What tells the two apart is /ticket, a file that only
  * the initrd made by the first boot has.
  *
  * The console ends with "PMEM-SMOKE OK" or with "PMEM-SMOKE FAILED: reason".
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 #include "kexec.h"
-#include "pmem.h"
+#include "pmem_internal.h"
 
 #define REGION_START (1ULL << 30)
 #define REGION_SIZE (256ULL << 20)
@@ -268,6 +268,43 @@ static void first_boot(void)
 	jump(&note);
 }
 
+/* Write @block over the info block and let the kernel look at it again. */
+static void put_info_block(const uint8_t block[4096])
+{
+	struct pmem_raw raw;
+	struct pmem_nd nd;
+
+	MUST(pmem_nd_open(&nd, REGION_START, REGION_SIZE, &err));
+	MUST(ndctl_namespace_disable_safe(nd.ns));
+	MUST(ndctl_namespace_set_raw_mode(nd.ns, 1) < 0);
+	MUST(ndctl_namespace_enable(nd.ns) < 0);
+	MUST(pmem_raw_open(&nd, O_RDWR | O_EXCL, &raw, &err));
+	MUST(pmem_raw_write(&raw, PMEM_INFO_OFFSET, block, PMEM_INFO_SIZE, &err));
+	pmem_raw_close(&raw);
+	MUST(ndctl_namespace_disable_invalidate(nd.ns));
+	MUST(ndctl_namespace_set_raw_mode(nd.ns, 0) < 0);
+	pmem_nd_close(&nd);
+}
+
+/* One bit of the info block flips: nothing may take the region for empty. */
+static void damage(const struct note *note)
+{
+	struct pmem_device dev, again;
+	uint8_t block[4096];
+
+	MUST(pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &dev, &err));
+	MUST(pmem_info_block(&dev, block, &err));
+	block[100] ^= 1;
+	put_info_block(block);
+	MUST_BE(ERR_REFUSED,
+		pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &again, &err));
+	MUST_BE(ERR_REFUSED, pmem_create(REGION_START, REGION_SIZE, false, &again, &err));
+	block[100] ^= 1;
+	put_info_block(block);
+	MUST(pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &again, &err));
+	CHECK(again.size == dev.size && again.dataoff == dev.dataoff);
+}
+
 static void second_boot(const struct note *note)
 {
 	struct pmem_device dev;
@@ -275,6 +312,9 @@ static void second_boot(const struct note *note)
 	MUST(pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &dev, &err));
 	say("found %s", dev.path);
 	CHECK(dev.dataoff == note->dataoff && dev.size == note->device_size);
+	check_ledger(&dev, note);
+	check_pattern(&dev);
+	damage(note);
 	check_ledger(&dev, note);
 	check_pattern(&dev);
 }
