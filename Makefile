@@ -117,7 +117,9 @@ help:
 	@echo 'deps        fetch and build the pinned libraries'
 	@echo 'packages    the Debian packages that building and testing need: install or name them'
 	@echo 'format      clang-format over the C sources'
-	@echo 'fuzz cycles bench   longer runs, see tests/'
+	@echo 'fuzz        each fuzzer of tests/fuzz for FUZZ_TIME seconds'
+	@echo 'bench       sizes and times, no verdict'
+	$(if $(wildcard tests/boot/cycles),@echo 'cycles      many jumps in a row')
 	@echo 'clean       remove what was built here; distclean: the libraries and images too'
 	@echo
 	@echo 'The variables (prefix, DESTDIR, V=1, DEPS_DIR, ...) are described at the top of Makefile.'
