@@ -139,10 +139,8 @@ static int entry(struct cpio_stream *s, const uint8_t magic[MAGIC_LEN], const ch
 	if ((mode & MODE_TYPE) == MODE_REG && name_matches(name, want))
 		return 1;
 	pad = -(uint64_t)(HEADER_LEN + name_len) & 3;
-	if (take_all(s, NULL, pad, e) || take_all(s, NULL, size, e))
-		return -1;
-	/* The padding after the last file may be missing. */
-	return take(s, NULL, -(uint64_t)size & 3, e) < 0 ? -1 : 0;
+	/* skip_padding() takes what follows to the next multiple of four. */
+	return take_all(s, NULL, pad, e) || take_all(s, NULL, size, e) ? -1 : 0;
 }
 
 int cpio_find(struct cpio_stream *s, const char *name, struct err *e)

@@ -38,7 +38,7 @@ static void entry(const char *name, unsigned int mode, const void *data, unsigne
 {
 	char header[111];
 
-	snprintf(header, sizeof(header), "070701%08X%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
+	snprintf(header, sizeof(header), "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
 		 0xabc, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, (unsigned int)strlen(name) + 1, 0);
 	put(header, 110);
 	put(name, strlen(name) + 1);
@@ -61,7 +61,11 @@ static void early(void)
 
 static void with_agent(void)
 {
+	char filler[0xabc];
+
+	memset(filler, '0', sizeof(filler));
 	entry("usr", 040755, "", 0);
+	entry("filler", 0100644, filler, sizeof(filler));
 	entry("usr/lib/holdover/holdover-agent", 0100755, "ELF", 3);
 	trailer();
 }
@@ -183,6 +187,13 @@ static void what_is_no_initrd(void **state)
 	assert_int_equal(has_module(), -1);
 	assert_int_equal(err.kind, ERR_FORMAT);
 
+	image.len = 0;
+	put("no archive at all, but packed", 30);
+	compress(0, (char *const[]){ "gzip", "-c", NULL });
+	assert_int_equal(has_module(), -1);
+	assert_int_equal(err.kind, ERR_FORMAT);
+	assert_non_null(strstr(err.msg, "gzip finds no cpio archive"));
+
 	assert_int_equal(kexec_initrd_has_module(scratch_path("nothing"), &err), -1);
 	assert_int_equal(err.kind, ERR_ABSENT);
 	assert_int_equal(kexec_initrd_has_module("/", &err), -1);
@@ -201,7 +212,17 @@ static void what_is_no_initrd(void **state)
 
 static void absurd_numbers(void **state)
 {
+	static char name[6000];
+
 	(void)state;
+	image.len = 0;
+	memset(name, 'n', sizeof(name) - 1);
+	entry(name, 0100644, "", 0);
+	with_agent();
+	assert_int_equal(has_module(), -1);
+	assert_int_equal(err.kind, ERR_FORMAT);
+	assert_non_null(strstr(err.msg, "bad cpio header"));
+
 	image.len = 0;
 	entry("x", 0100644, "", 0);
 	memcpy(image.data + 6 + 11 * 8, "FFFFFFFF", 8);

@@ -46,6 +46,9 @@ static void new_manager(void **state)
 	if (start("version 257.9-1~deb13u1; job done"))
 		fail_msg("%s", err.msg);
 	asked(VERSION START_NEW);
+	if (start("version v255~rc1; job done"))
+		fail_msg("%s", err.msg);
+	asked(VERSION START_NEW);
 }
 
 static void old_manager(void **state)
