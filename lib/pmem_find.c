@@ -121,7 +121,7 @@ static int describe_node(struct ndctl_dax *dax, struct pmem_device *out, struct 
 		used = dev;
 	}
 	if (!used)
-		return err_set(e, ERR_ABSENT, "%s: has no dax device: is module dax_pmem loaded?",
+		return err_set(e, ERR_IO, "%s: has no dax device: is module dax_pmem loaded?",
 			       ndctl_dax_get_devname(dax));
 	if (daxctl_dev_get_memory(used))
 		return err_set(
