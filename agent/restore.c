@@ -77,7 +77,7 @@ static int read_manifest(struct restore *r, struct err *e)
 			       (unsigned long long)generation,
 			       (unsigned long long)r->ticket.generation);
 	if (manifest_decode(&json, &r->ledger.geo, &r->m, e) < 0)
-		return err_wrap(e, "manifest");
+		return -1;
 	if (r->m.generation != generation || memcmp(r->m.ledger_uuid, r->ledger.geo.ledger_uuid, 16))
 		return err_set(e, ERR_MISMATCH, "the manifest was sealed for another ledger");
 	return 0;

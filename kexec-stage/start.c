@@ -122,12 +122,37 @@ static int launch(struct host *h, const struct vm *vm, const struct extent *exte
 	return 0;
 }
 
+/* Talks to the new QEMU until the guest runs. */
+static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsigned int index,
+		    const struct extent *extent, struct qemu_proc *proc, struct runstate *rs,
+		    struct err *e)
+{
+	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	_cleanup_free_ char *machine = NULL;
+
+	rs->pid = proc->pid;
+	rs->start_time = proc->start_time;
+	/* Noted at once: a QEMU that nobody knows of could not be stopped. */
+	if (describe(h, vm, vm->machine, scope, index, extent, &rs->m, e) < 0 ||
+	    runstate_save(rs, e) < 0)
+		return -1;
+	manifest_free(&rs->m);
+	qmp_init(&q, steal_fd(&proc->ctl));
+	if (qmp_handshake(&q, VMCTL_TIMEOUT_MS, NULL, e) < 0 ||
+	    vmctl_machine(&q, vm->machine, &machine, e) < 0) {
+		qemu_last_words(vm->name, e);
+		return -1;
+	}
+	if (describe(h, vm, machine, scope, index, extent, &rs->m, e) < 0 || runstate_save(rs, e) < 0)
+		return -1;
+	return vmctl_cont(&q, e);
+}
+
 int start_vm(struct host *h, const struct vm *vm, struct runstate *rs, struct err *e)
 {
 	struct qemu_proc proc _cleanup_(qemu_proc_kill) = QEMU_PROC_INIT;
 	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
-	_cleanup_free_ char *machine = NULL;
-	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	struct err ignored = { 0 };
 	char scope[128];
 	int index;
 
@@ -139,18 +164,12 @@ int start_vm(struct host *h, const struct vm *vm, struct runstate *rs, struct er
 	if (index < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0 ||
 	    launch(h, vm, &t->slot[index], scope, &proc, e) < 0)
 		return -1;
-	qmp_init(&q, steal_fd(&proc.ctl));
-	if (qmp_handshake(&q, VMCTL_TIMEOUT_MS, NULL, e) < 0 ||
-	    vmctl_machine(&q, vm->machine, &machine, e) < 0) {
-		qemu_last_words(vm->name, e);
-		return err_wrap(e, "vm %s", vm->name);
-	}
 	*rs = (struct runstate)RUNSTATE_INIT;
-	rs->pid = proc.pid;
-	rs->start_time = proc.start_time;
-	if (describe(h, vm, machine, scope, (unsigned int)index, &t->slot[index], &rs->m, e) < 0 ||
-	    runstate_save(rs, e) < 0 || vmctl_cont(&q, e) < 0) {
+	if (bring_up(h, vm, scope, (unsigned int)index, &t->slot[index], &proc, rs, e) < 0) {
 		runstate_free(rs);
+		qemu_proc_kill(&proc);
+		if (runstate_forget(vm->name, &ignored) < 0)
+			cmd_say("holdover: %s", ignored.msg);
 		return err_wrap(e, "vm %s", vm->name);
 	}
 	rs->pidfd = steal_fd(&proc.pidfd);

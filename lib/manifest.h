@@ -77,7 +77,9 @@ _must_check_ int manifest_encode(const struct manifest *m, struct buf *out, stru
 /** manifest_decode() - strict about everything that it uses (types, ranges,
  * duplicate names and indices, vm_check() on each VM, extents that overlap or
  * leave the device, blobs that leave the blob area), lenient towards unknown
- * members, which a newer minor version may add. */
+ * members, which a newer minor version may add. With @geo NULL what depends on
+ * a ledger (its uuid, the places of extents and blobs) is not checked: that is
+ * how a running VM is described in its state.json. */
 _must_check_ int manifest_decode(const struct buf *json, const struct ledger_geometry *geo,
 				 struct manifest *out, struct err *e);
 
