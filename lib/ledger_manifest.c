@@ -57,11 +57,6 @@ int ledger_manifest_write(struct ledger *l, uint64_t generation, const uint8_t k
 	if (!generation)
 		return err_set(e, ERR_USAGE,
 			       "ledger: generation 0 means that no manifest was sealed");
-	if (len > pair.room - sizeof(m))
-		return err_set(e, ERR_REFUSED,
-			       "ledger: a manifest of %zu bytes does not fit into %" PRIu64
-			       "; shorten the VMs' args",
-			       len, pair.room - sizeof(m));
 	ledger_key_id(key, m.ticket_id);
 	if (memcmp(m.ticket_id, ticket_id, 16))
 		return err_set(

@@ -179,6 +179,14 @@ static void records(void **state)
 	flips(b + LEDGER_RECORDS_HALF - 64, b + LEDGER_RECORDS_HALF, 1, ERR_NONE);
 }
 
+static bool record_seed(const uint8_t *line, uint64_t seed)
+{
+	uint64_t sum;
+
+	memcpy(&sum, line + 56, sizeof(sum));
+	return sum == hash_xxh3(line, 56, seed);
+}
+
 /* A record is bound to its place. */
 static void a_record_in_anothers_place(void **state)
 {
@@ -190,6 +198,8 @@ static void a_record_in_anothers_place(void **state)
 	memcpy(a + 1 * 64, a + VM_ONCE * 64, 64);
 	assert_int_equal(ledger_record_read(&f.l, 1, &r, &e), -1);
 	assert_kind(e, ERR_CHECKSUM);
+	assert_true(record_seed(a + VM_ONCE * 64, 2 * VM_ONCE + 1));
+	assert_true(record_seed(b + VM_TWICE * 64, 2 * VM_TWICE + 2));
 	memcpy(b + VM_ONCE * 64, a + VM_ONCE * 64, 64);
 	assert_int_equal(ledger_record_read(&f.l, VM_ONCE, &r, &e), -1);
 	assert_kind(e, ERR_CHECKSUM);
@@ -214,6 +224,16 @@ static void journal(void **state)
 				fail_msg("bit %llu: decoded something else", (unsigned long long)bit);
 		flip(8 * LEDGER_JOURNAL_OFFSET + bit);
 	}
+}
+
+static void a_mark_in_anothers_place(void **state)
+{
+	uint8_t *ring = f.mem + LEDGER_JOURNAL_OFFSET;
+	struct phase_mark got[4];
+
+	(void)state;
+	memcpy(ring + 5 * 64, ring + 1 * 64, 64);
+	assert_int_equal(ledger_journal_read(&f.l, 1, got, 4), 2);
 }
 
 static void one_superblock_is_enough(void **state)
@@ -282,6 +302,7 @@ int main(void)
 		T(records),
 		T(a_record_in_anothers_place),
 		T(journal),
+		T(a_mark_in_anothers_place),
 		T(one_superblock_is_enough),
 		T(both_superblocks),
 		T(blob),

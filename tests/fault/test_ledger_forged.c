@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
+#include <sodium.h>
 
 #include "ledger_fixture.h"
 
@@ -262,6 +263,92 @@ static void states_of_a_newer_version(void **state)
 	assert_kind(e, ERR_CHECKSUM);
 }
 
+static void two_records_of_one_sequence(void **state)
+{
+	struct ledger_record_media *a = (struct ledger_record_media *)(f.mem + LEDGER_RECORDS_OFFSET);
+	struct ledger_record_media *b =
+		(struct ledger_record_media *)(f.mem + LEDGER_RECORDS_OFFSET + LEDGER_RECORDS_HALF);
+	struct vm_record r = { .state = VM_SEALED };
+
+	(void)state;
+	assert_ok(ledger_record_write(&f.l, 0, &r, &e), e);
+	*b = *a;
+	b->state = VM_RUNNING;
+	b->xxh3 = hash_xxh3(b, offsetof(struct ledger_record_media, xxh3), 2);
+	assert_int_equal(ledger_record_read(&f.l, 0, &r, &e), -1);
+	assert_kind(e, ERR_CHECKSUM);
+	b->seq++;
+	b->xxh3 = hash_xxh3(b, offsetof(struct ledger_record_media, xxh3), 2);
+	assert_ok(ledger_record_read(&f.l, 0, &r, &e), e);
+	assert_int_equal(r.state, VM_RUNNING);
+}
+
+/* A newer minor may have room for more extents; this build does not. */
+static void a_longer_extent_table(void **state)
+{
+	static uint8_t big[LEDGER_PAGE + LEDGER_LINE];
+	struct ledger l = f.l;
+	struct slot_pair pair;
+	struct extent_table t;
+
+	(void)state;
+	l.area[LEDGER_EXTENTS] = (struct ledger_area){ LEDGER_BLOBS_OFFSET, 0x8000 };
+	memset(f.mem + LEDGER_BLOBS_OFFSET, 0, 0x8000);
+	pair_of(&l, LEDGER_EXTENTS, &pair);
+	assert_ok(pair_write(&l, &pair, 0, big, sizeof(big), &e), e);
+	assert_int_equal(ledger_extents_read(&l, &t, &e), -1);
+	assert_kind(e, ERR_FORMAT);
+}
+
+static void put_le64(uint8_t **at, uint64_t n)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		*(*at)++ = (uint8_t)(n >> 8 * i);
+}
+
+static void put_bytes(uint8_t **at, const void *data, size_t len)
+{
+	memcpy(*at, data, len);
+	*at += len;
+}
+
+/* The hashes of ledger_format.h, done by its words instead of by the code. */
+static void the_hashes_are_those_of_the_format(void **state)
+{
+	static const char id_domain[32] = "holdover ticket id", blob_domain[32] = "holdover blob",
+			  manifest_domain[32] = "holdover manifest", name[48] = "vm0";
+	const uint8_t *media = f.mem + MANIFEST_B + LEDGER_PAGE;
+	struct blob_ref ref = { .offset = 0 };
+	uint8_t key[TICKET_KEY], id[16], mac[32], text[256], *at = text;
+
+	(void)state;
+	fixture_key(1, key);
+	put_bytes(&at, id_domain, 32);
+	put_bytes(&at, key, 32);
+	crypto_generichash(id, 16, text, (size_t)(at - text), NULL, 0);
+	assert_memory_equal(id, media + 32, 16);
+	at = text;
+	put_bytes(&at, manifest_domain, 32);
+	put_bytes(&at, f.geo.ledger_uuid, 16);
+	put_le64(&at, 2);
+	put_bytes(&at, id, 16);
+	put_le64(&at, 12);
+	put_bytes(&at, "{\"second\":2}", 12);
+	crypto_generichash(mac, 32, text, (size_t)(at - text), key, 32);
+	assert_memory_equal(mac, media, 32);
+	assert_ok(ledger_blob_write(&f.l, "vm0", 7, key, "state", 5, &ref, &e), e);
+	at = text;
+	put_bytes(&at, blob_domain, 32);
+	put_bytes(&at, name, 48);
+	put_le64(&at, 7);
+	put_le64(&at, 5);
+	put_bytes(&at, "state", 5);
+	crypto_generichash(mac, 32, text, (size_t)(at - text), key, 32);
+	assert_memory_equal(mac, ref.mac, 32);
+}
+
 static void reopen_and_read_everything(void)
 {
 	struct world w;
@@ -483,6 +570,9 @@ int main(void)
 		T(no_bit_of_a_blob_can_be_forged),
 		T(a_wrong_extent_table),
 		T(versions_of_a_slot),
+		T(two_records_of_one_sequence),
+		T(a_longer_extent_table),
+		T(the_hashes_are_those_of_the_format),
 		T(states_of_a_newer_version),
 		T(no_superblock_leads_outside),
 		T(areas_lie_apart_and_aligned),

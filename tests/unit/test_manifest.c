@@ -230,7 +230,7 @@ static const struct edit edits[] = {
 	{ "\"name\":\"db1\"", "\"name\":\"\"", ERR_FORMAT, "name" },
 	{ "\"name\":\"db1\"", "\"name\":5", ERR_FORMAT, "VM number 0" },
 	{ "\"name\":\"db1\"", "\"name\":\"123456789012345678901234567890123456789012345678\"",
-	  ERR_FORMAT, "47" },
+	  ERR_FORMAT, "longer than 47" },
 	{ "\"index\":5", "\"index\":63", ERR_FORMAT, "index 63" },
 	{ "\"index\":5", "\"index\":64", ERR_FORMAT, "index" },
 	{ "\"qemu\":\"/", "\"qemu\":\"", ERR_FORMAT, "qemu" },
@@ -252,10 +252,10 @@ static const struct edit edits[] = {
 	{ "\"offset\":2097152", "\"offset\":18446744073707454464", ERR_FORMAT, "reach past" },
 	{ "\"size\":6291456", "\"size\":18446744073707454464", ERR_FORMAT, "reach past" },
 	{ "\"length\":4096", "\"length\":4097", ERR_FORMAT, "overlap" },
-	{ "\"length\":4096", "\"length\":0", ERR_FORMAT, "device state" },
-	{ "\"length\":4096", "\"length\":1048577", ERR_FORMAT, "device state" },
+	{ "\"length\":4096", "\"length\":0", ERR_FORMAT, "lies outside" },
+	{ "\"length\":4096", "\"length\":1048577", ERR_FORMAT, "lies outside" },
 	{ "\"blob\":{\"offset\":0", "\"blob\":{\"offset\":18446744073709551615", ERR_FORMAT,
-	  "device state" },
+	  "lies outside" },
 	{ "\"xxh3\":\"01", "\"xxh3\":\"0", ERR_FORMAT, "xxh3" },
 	{ "\"mac\":\"c3", "\"mac\":\"c3c3", ERR_FORMAT, "mac" },
 	{ "\"was_running\":true", "\"was_running\":1", ERR_FORMAT, "was_running" },
@@ -354,6 +354,7 @@ static void limits(void **state)
 	geo.ledger_offset = geo.device_size = 1ULL << 30;
 	assert_ok(counts(VM_MAX, VM_ARGS_MAX, VM_DISKS_MAX, &e), e);
 	assert_int_equal(counts(VM_MAX + 1, 1, 1, &e), -1);
+	assert_non_null(strstr(e.msg, "65 VMs"));
 	assert_kind(e, ERR_FORMAT);
 	assert_int_equal(counts(1, VM_ARGS_MAX + 1, 1, &e), -1);
 	assert_kind(e, ERR_FORMAT);
