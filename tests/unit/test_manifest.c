@@ -291,6 +291,25 @@ static void every_change_is_judged(void **state)
 	}
 }
 
+/* state.json of a running VM: no ledger to hold it against. */
+static void without_a_ledger(void **state)
+{
+	_cleanup_manifest_ struct manifest got = { .generation = 0 };
+	_cleanup_buf_ struct buf far = edited("\"offset\":2097152", "\"offset\":1"),
+				 same = edited("\"index\":5", "\"index\":63");
+	struct err e = { .kind = ERR_NONE };
+	struct manifest none;
+
+	(void)state;
+	memset(geo.ledger_uuid, 0, 16);
+	assert_int_equal(manifest_decode(&far, &geo, &none, &e), -1);
+	assert_kind(e, ERR_MISMATCH);
+	assert_ok(manifest_decode(&far, NULL, &got, &e), e);
+	assert_int_equal(got.vms[0].extent.offset, 1);
+	assert_int_equal(manifest_decode(&same, NULL, &none, &e), -1);
+	assert_kind(e, ERR_FORMAT);
+}
+
 static void every_prefix_is_refused(void **state)
 {
 	_cleanup_buf_ struct buf json = { .data = NULL };
@@ -369,6 +388,7 @@ int main(void)
 		cmocka_unit_test_setup(a_manifest_without_vms, setup),
 		cmocka_unit_test_setup(what_json_cannot_say_is_refused, setup),
 		cmocka_unit_test_setup(every_change_is_judged, setup),
+		cmocka_unit_test_setup(without_a_ledger, setup),
 		cmocka_unit_test_setup(every_prefix_is_refused, setup),
 		cmocka_unit_test_setup(limits, setup),
 	};
