@@ -199,7 +199,7 @@ _must_check_ int ledger_record_write(struct ledger *l, unsigned int index,
 void ledger_key_id(const uint8_t key[TICKET_KEY], uint8_t id[16]);
 
 /** ledger_generation() - the generation of the newest manifest, 0 if none
- * was ever sealed (also when that manifest has been invalidated). */
+ * was ever sealed. FORMAT, CHECKSUM: as ledger_manifest_read(). */
 _must_check_ int ledger_generation(const struct ledger *l, uint64_t *gen, struct err *e);
 
 /** ledger_manifest_write() - put @json into the older slot, MAC it under
