@@ -61,10 +61,13 @@ enum decision decide_resume(const struct vm_record *rec, uint64_t generation,
 	return decide_state(rec, boot_id, who, never_ran, why);
 }
 
-/* What the passing of time, or another root file system, can mend. */
+/* What the passing of time, or the complete system, can mend: a disk that is
+ * not mounted, a QEMU that is not there, one that ends because a bridge or a
+ * device node is missing in the initramfs. */
 static const bool mends_later[ERR_KINDS] = {
 	[ERR_ABSENT] = true,
 	[ERR_SPAWN] = true,
+	[ERR_EXITED] = true,
 };
 
 enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool released)

@@ -152,7 +152,9 @@ void preflight_rehearse(struct preflight *p, struct stage *s)
 		preflight_add(p, FINDING_WARN, "rehearsal", "left out after what failed before");
 		return;
 	}
+	s->rehearsal = true;
 	r = stage_save_all(s, &e);
+	s->rehearsal = false;
 	saved = io_now_ms();
 	if (stage_continue_all(s, &back))
 		preflight_add(p, FINDING_FAIL, "rehearsal",

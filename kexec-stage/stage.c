@@ -120,14 +120,16 @@ static void on_paused(struct save *sv)
 {
 	struct stage_vm *v = sv->ctx;
 
-	marks_take(&v->stage->marks, PHASE_PAUSED, index_of(v));
+	if (!v->stage->rehearsal)
+		marks_take(&v->stage->marks, PHASE_PAUSED, index_of(v));
 }
 
 static void on_saved(struct save *sv)
 {
 	struct stage_vm *v = sv->ctx;
 
-	marks_take(&v->stage->marks, PHASE_SAVED, index_of(v));
+	if (!v->stage->rehearsal)
+		marks_take(&v->stage->marks, PHASE_SAVED, index_of(v));
 }
 
 static int connect_vm(struct stage_vm *v, struct err *e)

@@ -40,8 +40,10 @@ struct stage_vm {
  * struct stage - one jump in the making
  * @h: host with lock and ledger, not owned
  * @vm: @n VMs, sorted by name
- * @ticket: of this jump, made by stage_seal_begin()
- * @frozen_ms: budget for flushing
+ * @ticket: of this jump, made by stage_make_ticket()
+ * @rehearsal: the save is not for good: it leaves no marks
+ * @loaded: a kernel has been loaded, or tried to
+ * @ticket_saved: the second copy of the ticket may exist
  */
 struct stage {
 	struct host *h;
@@ -52,6 +54,7 @@ struct stage {
 	uint8_t boot_id[16];
 	struct marks marks;
 	struct marks_rate rate;
+	bool rehearsal;
 	bool loaded;
 	bool ticket_saved;
 };
