@@ -26,8 +26,8 @@ int area_init(uint64_t nonce);
 void area_write(uint64_t nonce, uint64_t tick);
 
 /*
- * Compares every word with what it has to be after @tick.
- * @sum: set to the sum of all words as read.
+ * Reads every word and compares each chunk's Fletcher sums with what they have to be after @tick.
+ * @sum: set to the sums as read, folded over all chunks.
  * Returns the number of wrong chunks; *first is the first of them.
  */
 unsigned int area_verify(uint64_t nonce, uint64_t tick, uint64_t *sum, unsigned int *first);

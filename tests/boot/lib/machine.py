@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The outer machine: a QEMU process that runs the nested host."""
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+from . import accel, paths
+from .control import Control
+from .qmp import Qmp, QmpError
+from .stream import Stream
+
+GUESTS = ("one", "two", "three")       # names of the virtio ports that carry the guests' consoles
+
+# The first gigabyte above 4 GiB is the persistent region: with 3 GiB of RAM a q35 machine has 2 GiB
+# below 4 GiB, so the region is all there is above. tsc=reliable: the clock watchdog's switch to another
+# clock source patches running code, which the emulator gets wrong now and then (an int3 oops).
+REGION = "memmap=1G!4G"
+CMDLINE = f"root=LABEL=holdover-root rw console=ttyS0 {REGION} panic=1 rd.shell=0 mitigations=off tsc=reliable"
+
+
+class Machine:
+    """One outer QEMU. Use as a context manager: it ends what it started, and nothing else."""
+
+    def __init__(self, logs, append="", smp=1, memory="3G", incoming=None):
+        self.logs = logs
+        os.makedirs(logs, exist_ok=True)
+        # Unix socket paths are short, and build trees may be deep.
+        self.run_dir = tempfile.mkdtemp(prefix="holdover-boot-")
+        self.append, self.smp, self.memory, self.incoming = append, smp, memory, incoming
+        self.disk = os.path.join(logs, "root.qcow2")
+        self.process = self.qmp = self.control = self.serial = None
+        self.guests = {}
+
+    def __enter__(self):
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _sock(self, name):
+        return os.path.join(self.run_dir, name)
+
+    def _log(self, name):
+        return os.path.join(self.logs, name)
+
+    def _arguments(self):
+        chosen = accel.chosen()
+        out = ["qemu-system-x86_64", "-M", "q35", "-accel", chosen, "-cpu", accel.cpu(chosen), "-smp", str(self.smp),
+               "-m", self.memory, "-nodefaults", "-display", "none", "-rtc", "clock=vm", "-no-reboot",
+               "-kernel", paths.boot("vmlinuz"), "-initrd", paths.boot("initrd.img"),
+               "-append", f"{CMDLINE} {self.append}".strip(),
+               "-qmp", f"unix:{self._sock('qmp')},server=on,wait=off",
+               "-drive", f"file={self.disk},format=qcow2,if=none,id=root,cache=unsafe",
+               "-device", "virtio-blk-pci,drive=root,serial=root",
+               "-device", "virtio-serial-pci,id=ports"]
+        ports = ["org.holdover.control"] + [f"guest.{n}" for n in GUESTS]
+        for number, port in enumerate(ports, 1):
+            out += ["-chardev", f"socket,id=c{number},path={self._sock(port)},server=on,wait=off",
+                    "-device", f"virtserialport,chardev=c{number},name={port},nr={number}"]
+        out += ["-chardev", f"socket,id=con,path={self._sock('console')},server=on,wait=off", "-serial", "chardev:con"]
+        if self.incoming:
+            out += ["-incoming", "defer"]
+        return out
+
+    def _start(self):
+        for old in os.listdir(self.logs):
+            if old.endswith((".log", ".qcow2")):
+                os.unlink(os.path.join(self.logs, old))
+        backing = self.incoming.disk if self.incoming else paths.boot("root.ext4")
+        form = "qcow2" if self.incoming else "raw"
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", form, self.disk], check=True)
+        with open(self._log("qemu.log"), "w", encoding="utf-8") as log:
+            # Paused until every stream is connected: nothing that the machine says is lost.
+            self.process = subprocess.Popen(self._arguments() + ["-S"], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True)
+        try:
+            self.qmp = Qmp(self._sock("qmp"))
+        except QmpError as e:
+            with open(self._log("qemu.log"), encoding="utf-8") as log:
+                raise QmpError(f"{e}; QEMU said: {log.read().strip()}") from None
+        self.serial = Stream("the host's console", self._sock("console"), self._log("console.log"))
+        for name in GUESTS:
+            self.guests[name] = Stream(f"guest {name}", self._sock(f"guest.{name}"), self._log(f"guest-{name}.log"))
+        self.control = Control(self._sock("org.holdover.control"), self._log("control.log"))
+        if self.incoming:
+            self.incoming.load(self.qmp)
+        self.started = time.monotonic()
+        self.qmp.command("cont")
+
+    def run(self, command, timeout=60, ok=(0,), **more):
+        return self.control.run(command, timeout, ok, **more)
+
+    def wait_up(self, timeout=240, since=0):
+        """Waits for multi-user; returns the number of the console line that said so."""
+        at, _, _ = self.serial.wait("holdover-test: multi-user", timeout, since)
+        self.control.wait_boot(30)
+        return at
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            try:
+                self.qmp.command("quit")
+            except (OSError, ValueError, AttributeError, QmpError):
+                self.process.kill()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for part in (self.control, self.serial, *self.guests.values(), self.qmp):
+            if part:
+                part.close()
+        shutil.rmtree(self.run_dir, ignore_errors=True)
