@@ -95,7 +95,8 @@ static int run(const char *sysroot, const struct params *params)
 
 	restore_init(&r, RESTORE_AGENT);
 	if (!report) {
-		log_err("DONE vms=0 running=0 failed=0 kept=0 ms=0 (out of memory)");
+		log_always(LOG_LEVEL_ERR,
+			   "DONE vms=0 running=0 failed=0 kept=0 ms=0 (out of memory)");
 		return 1;
 	}
 	r.root = sysroot;
@@ -103,8 +104,9 @@ static int run(const char *sysroot, const struct params *params)
 	marks_take(&r.marks, PHASE_AGENT_START, PHASE_HOST);
 	if (resume(&r, report, &e) < 0)
 		log_err("%s; what was sealed is kept, see 'holdover status'", e.msg);
-	log_info("DONE vms=%u running=%u failed=%u kept=%u ms=%lld", report->vms, report->running,
-		 report->failed, report->kept + report->later, (long long)(io_now_ms() - start));
+	log_always(LOG_LEVEL_INFO, "DONE vms=%u running=%u failed=%u kept=%u ms=%lld", report->vms,
+		   report->running, report->failed, report->kept + report->later,
+		   (long long)(io_now_ms() - start));
 	return e.kind || report->failed ? 1 : 0;
 }
 
@@ -156,7 +158,8 @@ int main(int argc, char **argv)
 	if (*complaint)
 		log_warn("kernel parameters not understood: %s", complaint);
 	if (!params.enabled) {
-		log_info("DONE vms=0 running=0 failed=0 kept=0 ms=0 (rd.holdover=0)");
+		log_always(LOG_LEVEL_INFO,
+			   "DONE vms=0 running=0 failed=0 kept=0 ms=0 (rd.holdover=0)");
 		return 0;
 	}
 	signal(SIGALRM, on_deadline);

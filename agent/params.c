@@ -35,7 +35,7 @@ static bool parse_seconds(const char *v, int *ms)
 	char *end;
 	long n = strtol(v, &end, 10);
 
-	if (end == v || *end || n < 1 || n > 86400)
+	if (end == v || *end || n < 1 || n > PARAMS_TIMEOUT_MAX_S)
 		return false;
 	*ms = (int)n * 1000;
 	return true;

@@ -7,10 +7,13 @@
 
 #include "log.h"
 
+/* holdover-agent.service ends the agent some time after this. */
+#define PARAMS_TIMEOUT_MAX_S 600
+
 /**
  * struct params - rd.holdover and friends
  * @enabled: rd.holdover=0 (or no, off) turns the agent off; default on
- * @timeout_ms: rd.holdover.timeout=SECONDS bounds the whole run; default 120 s
+ * @timeout_ms: rd.holdover.timeout=SECONDS (1 to 600) bounds the whole run; default 120 s
  * @log_level: rd.holdover.log=err|warning|info|debug; default info
  */
 struct params {

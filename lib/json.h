@@ -22,24 +22,18 @@ static inline void scope_json_mut(yyjson_mut_doc **d)
 
 /** json_str() - string member @key of @obj; FORMAT if absent, of another type,
  * or with a NUL inside. The text lives as long as the document. */
-_must_check_ int json_str(yyjson_val *obj, const char *key, const char **out,
-			  struct err *e);
+_must_check_ int json_str(yyjson_val *obj, const char *key, const char **out, struct err *e);
 /** json_u64() - non-negative integer member, at most @max. */
-_must_check_ int json_u64(yyjson_val *obj, const char *key, uint64_t max,
-			  uint64_t *out, struct err *e);
-_must_check_ int json_int(yyjson_val *obj, const char *key, int64_t min,
-			  int64_t max, int64_t *out, struct err *e);
-_must_check_ int json_bool(yyjson_val *obj, const char *key, bool *out,
-			   struct err *e);
+_must_check_ int json_u64(yyjson_val *obj, const char *key, uint64_t max, uint64_t *out,
+			  struct err *e);
+_must_check_ int json_int(yyjson_val *obj, const char *key, int64_t min, int64_t max, int64_t *out,
+			  struct err *e);
+_must_check_ int json_bool(yyjson_val *obj, const char *key, bool *out, struct err *e);
 /** json_hex() - string member of exactly 2 * @len hex digits into @out. */
-_must_check_ int json_hex(yyjson_val *obj, const char *key, uint8_t *out,
-			  size_t len, struct err *e);
-_must_check_ int json_uuid(yyjson_val *obj, const char *key, uint8_t id[16],
-			   struct err *e);
-_must_check_ int json_arr(yyjson_val *obj, const char *key, yyjson_val **out,
-			  struct err *e);
-_must_check_ int json_obj(yyjson_val *obj, const char *key, yyjson_val **out,
-			  struct err *e);
+_must_check_ int json_hex(yyjson_val *obj, const char *key, uint8_t *out, size_t len, struct err *e);
+_must_check_ int json_uuid(yyjson_val *obj, const char *key, uint8_t id[16], struct err *e);
+_must_check_ int json_arr(yyjson_val *obj, const char *key, yyjson_val **out, struct err *e);
+_must_check_ int json_obj(yyjson_val *obj, const char *key, yyjson_val **out, struct err *e);
 
 /** json_quote() - @text as a JSON string with its quotes, owned by the caller;
  * NULL when memory is gone or @text is not UTF-8. */

@@ -44,17 +44,12 @@ void log_escape(char *dst, size_t size, const char *src)
 		dst[n] = '\0';
 }
 
-void log_msg(enum log_level level, const char *fmt, ...)
+static void put(enum log_level level, const char *fmt, va_list ap)
 {
 	char text[2048], line[RECORD_MAX];
-	va_list ap;
 	int n;
 
-	if (level > max_level)
-		return;
-	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	if (kmsg_fd < 0) {
 		fprintf(stderr, "holdover: %s\n", text);
 		return;
@@ -64,6 +59,26 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	strncat(line, "\n", sizeof(line) - strlen(line) - 1);
 	if (write(kmsg_fd, line, strlen(line)) < 0)
 		fprintf(stderr, "%s", line);
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (level > max_level)
+		return;
+	va_start(ap, fmt);
+	put(level, fmt, ap);
+	va_end(ap);
+}
+
+void log_always(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put(level, fmt, ap);
+	va_end(ap);
 }
 
 void log_raw(const char *record, size_t len)

@@ -34,6 +34,10 @@ void log_set_level(enum log_level level);
 /** log_msg() - one record, without newline. */
 void log_msg(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 
+/** log_always() - one record whatever log_set_level() said: the marker that
+ * monitors wait for. */
+void log_always(enum log_level level, const char *fmt, ...) _printf_(2, 3);
+
 #define log_err(...) log_msg(LOG_LEVEL_ERR, __VA_ARGS__)
 #define log_warn(...) log_msg(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_notice(...) log_msg(LOG_LEVEL_NOTICE, __VA_ARGS__)
