@@ -251,7 +251,6 @@ void load_finish(struct load *l)
 {
 	if (!l->ready)
 		return;
-	l->ready = false;
 	scope_close(&l->read_fd);
 	l->read_fd = -1;
 }

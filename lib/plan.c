@@ -20,9 +20,16 @@ static const struct plan_step *step_of(const struct plan *p)
 	return &p->steps[p->at];
 }
 
+static void finish(struct plan *p)
+{
+	p->finished = true;
+	p->took_ms = io_now_ms() - p->started;
+}
+
 static void fail(struct plan *p)
 {
-	p->finished = p->failed = true;
+	finish(p);
+	p->failed = true;
 	if (p->err.kind == ERR_NONE)
 		err_set(&p->err, ERR_PROTOCOL, "failed without a reason");
 	if (p->at < p->nsteps)
@@ -40,7 +47,7 @@ static void go_on(struct plan *p, enum plan_verdict v)
 	while (v == PLAN_NEXT) {
 		p->pending = 0;
 		if (++p->at >= p->nsteps) {
-			p->finished = true;
+			finish(p);
 			return;
 		}
 		v = is_handshake(p) ? PLAN_WAIT : step_of(p)->begin(p, &p->err);
@@ -195,7 +202,9 @@ static void start(struct plan *p)
 	p->failed = p->begun = p->greeted = p->eof = false;
 	p->finished = p->nsteps == 0;
 	p->pending = 0;
-	p->deadline = p->timeout_ms > 0 ? io_now_ms() + p->timeout_ms : 0;
+	p->took_ms = 0;
+	p->started = io_now_ms();
+	p->deadline = p->timeout_ms > 0 ? p->started + p->timeout_ms : 0;
 	if (p->finished || is_handshake(p)) {
 		p->begun = true;
 		return;

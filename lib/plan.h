@@ -56,6 +56,7 @@ struct plan_step {
  * @at: current step (result: where it stopped, @nsteps when all are done)
  * @failed: result; @err says why
  * @finished: done or failed
+ * @took_ms: result: time from plan_run() to its end
  */
 struct plan {
 	const char *vm_name;
@@ -70,12 +71,14 @@ struct plan {
 	unsigned int at;
 	bool failed;
 	bool finished;
+	int64_t took_ms;
 	struct err err;
 	/* private */
 	bool begun;
 	bool greeted;
 	bool eof;
 	uint64_t pending;
+	int64_t started;
 	int64_t deadline;
 };
 

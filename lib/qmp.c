@@ -228,7 +228,7 @@ static int wait_reply(struct qmp *q, uint64_t id, int64_t deadline, struct qmp_m
 			return -1;
 		if (m.type == QMP_GREETING)
 			return err_set(e, ERR_PROTOCOL, "QEMU sent a second greeting");
-		if (m.type == QMP_EVENT || m.id != id)
+		if (m.id != id) /* an event, or the answer to an earlier command */
 			continue;
 		if (m.type == QMP_ERROR)
 			return err_set(e, ERR_REFUSED, "%s", m.name);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -166,6 +167,10 @@ static void play(struct peer *p, const struct peer_op *op)
 		if (get_byte(p, &c))
 			mismatch("end of file", "more");
 		break;
+	case PEER_SILENT:
+		if (poll(&(struct pollfd){ .fd = p->sock, .events = POLLIN }, 1, op->arg))
+			mismatch("silence", "something");
+		break;
 	case PEER_HANG:
 		while (get_byte(p, &c))
 			p->fd = -1;
@@ -210,6 +215,8 @@ void qmp_peer_start(struct qmp_peer *f, const struct peer_op *ops, unsigned int 
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		abort();
+	/* room for more than a plan reads in one turn; the kernel may allow less */
+	setsockopt(sv[1], SOL_SOCKET, SO_SNDBUFFORCE, &(int){ 1 << 20 }, sizeof(int));
 	fflush(NULL);
 	f->pid = fork();
 	if (f->pid < 0)

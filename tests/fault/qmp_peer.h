@@ -22,6 +22,7 @@
  * @PEER_EXIT: exit with status @arg at once
  * @PEER_DIE: end by signal @arg
  * @PEER_QUIET: the other side must close without another word
+ * @PEER_SILENT: the other side must say nothing for @arg milliseconds
  * @PEER_HANG: answer nothing more until the other side closes
  */
 enum peer_do {
@@ -36,6 +37,7 @@ enum peer_do {
 	PEER_EXIT,
 	PEER_DIE,
 	PEER_QUIET,
+	PEER_SILENT,
 	PEER_HANG,
 };
 
@@ -95,6 +97,10 @@ struct peer_op {
 #define QUIET                       \
 	{                           \
 		PEER_QUIET, NULL, 0 \
+	}
+#define SILENT(ms)                    \
+	{                             \
+		PEER_SILENT, NULL, ms \
 	}
 #define HANG                       \
 	{                          \

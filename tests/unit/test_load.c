@@ -191,6 +191,8 @@ static void test_load_fails(void **state)
 	(void)state;
 	LOAD(ERR_REFUSED, "step migrate-incoming: QEMU refused: bad uri", PREPARE,
 	     REFUSE("bad uri"), QUIET);
+	LOAD(ERR_REFUSED, "step migrate-incoming: QEMU refused: no such", PREPARE,
+	     MIGRATION("failed"), REFUSE("no such"), HANG);
 	LOAD(ERR_REFUSED, "migration failed: wrong machine", PREPARE, ANSWER("{}"),
 	     MIGRATION("failed"),
 	     QUERY("{\"status\": \"failed\", \"error-desc\": \"wrong machine\"}"), QUIET);

@@ -440,7 +440,7 @@ static void test_seen(void **state)
 	BEGIN(&vm, simple, HANDSHAKE, HEAR("stop"), ANSWER("{}"), HEAR("query-status"),
 	      ANSWER("{\"status\": \"paused\"}"), EVENT("STOP"), HEAR("query-status"),
 	      ANSWER("{\"status\": \"paused\"}"), EVENT("RESUME"), { PEER_POST, NULL, gate[1] },
-	      HANG);
+	      HEAR("query-status"), ANSWER("{\"status\": \"paused\"}"), HANG);
 	vm.plan.seen = no_resume;
 	assert_int_equal(run(&vm), 0);
 	vm.plan.steps = check_again;
@@ -452,6 +452,9 @@ static void test_seen(void **state)
 	assert_int_equal(run(&vm), 1);
 	assert_failed(&vm, ERR_REFUSED, "step status: somebody else resumed");
 	assert_int_equal(vm.resumes, 1);
+	/* what is noticed once does not stick */
+	assert_int_equal(run(&vm), 0);
+	assert_done(&vm);
 	end(&vm, 0);
 	close(gate[0]);
 	close(gate[1]);
@@ -465,15 +468,19 @@ static const struct plan_step stop_by_event[] = {
 static void test_stale_event(void **state)
 {
 	struct vm vm;
-	int gate[2];
+	int gate[2], go[2];
 	char c;
 
 	(void)state;
 	assert_int_equal(pipe(gate), 0);
-	BEGIN(&vm, tolerant, HANDSHAKE, HEAR("stop"), ANSWER("{}"), EVENT("STOP"),
-	      { PEER_POST, NULL, gate[1] }, HEAR("stop"), ANSWER("{}"), HANG);
+	assert_int_equal(pipe(go), 0);
+	BEGIN(&vm, tolerant, HANDSHAKE, HEAR("stop"), ANSWER("{}"), { PEER_WAIT, NULL, go[0] },
+	      EVENT("STOP"), { PEER_POST, NULL, gate[1] }, HEAR("stop"), ANSWER("{}"), HANG);
 	assert_int_equal(run(&vm), 0);
+	assert_int_equal(write(go[1], "", 1), 1);
 	assert_int_equal(read(gate[0], &c, 1), 1);
+	close(go[0]);
+	close(go[1]);
 	vm.log[0] = '\0';
 	vm.plan.steps = stop_by_event;
 	vm.plan.nsteps = 1;
@@ -484,6 +491,45 @@ static void test_stale_event(void **state)
 	end(&vm, 0);
 	close(gate[0]);
 	close(gate[1]);
+}
+
+/* Each at its own time, whatever the order. */
+static void test_deadlines(void **state)
+{
+	struct vm late, soon;
+	struct plan *const plans[] = { &late.plan, &soon.plan };
+
+	(void)state;
+	BEGIN(&late, simple, HANDSHAKE, HANG);
+	BEGIN(&soon, simple, HANDSHAKE, HANG);
+	late.plan.timeout_ms = 1500;
+	soon.plan.timeout_ms = 100;
+	assert_int_equal(plan_run(plans, 2), 2);
+	assert_in_range(soon.plan.took_ms, 100, 1000);
+	assert_in_range(late.plan.took_ms, 1500, TIMEOUT);
+	end(&late, 0);
+	end(&soon, 0);
+}
+
+/* More than one turn reads, and QEMU is dead before we look. */
+static void test_long_last_words(void **state)
+{
+	static char words[350000];
+	struct vm vm;
+	siginfo_t si;
+	int n;
+
+	(void)state;
+	n = snprintf(words, sizeof(words), "{\"event\": \"NOISE\", \"data\": {\"p\": \"");
+	memset(words + n, 'p', sizeof(words) - (size_t)n - 1);
+	memcpy(words + sizeof(words) - 6, "\"}}\r\n", 6);
+	BEGIN(&vm, by_event, SAY(GREETING), SAY("{\"return\": {}, \"id\": 1}"),
+	      { PEER_SAY, words, 0 }, EVENT("STOP"), EXIT(7));
+	assert_int_equal(waitid(P_PIDFD, (id_t)vm.peer.pidfd, &si, WEXITED | WNOWAIT), 0);
+	assert_int_equal(run(&vm), 1);
+	assert_failed(&vm, ERR_EXITED, "step status: QEMU exited with status 7");
+	assert_string_equal(vm.log, "seeq");
+	end(&vm, 7);
 }
 
 static void test_none(void **state)
@@ -511,6 +557,8 @@ int main(void)
 		cmocka_unit_test(test_beside_each_other),
 		cmocka_unit_test(test_seen),
 		cmocka_unit_test(test_stale_event),
+		cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_long_last_words),
 		cmocka_unit_test(test_none),
 	};
 

@@ -176,7 +176,7 @@ static void test_pieces(void **state)
 {
 	_cleanup_qmp_msg_ struct qmp_msg m = { 0 };
 	const char *text = "{\"return\": {\"a\": 5}, \"id\": 1}\r\n"
-			   "{\"event\": \"STOP\"}\r\n{\"event\": \"RES";
+			   "{\"event\": \"STOP\"}\r\n{\"event\": \"A_NAME_THAT_IS_LONG";
 	int sv[2], i, seen = 0;
 
 	(void)state;
@@ -195,11 +195,11 @@ static void test_pieces(void **state)
 		}
 	}
 	assert_int_equal(seen, 2);
-	text = "UME\"}\n{\"event\": \"A\"}\n{\"event\": \"B\"}\n";
+	text = "ER\"}\n{\"event\": \"A\"}\n{\"event\": \"B\"}\n";
 	assert_int_equal(write(sv[1], text, strlen(text)), strlen(text));
 	assert_int_equal(qmp_fill(&q, &e), 0);
 	assert_int_equal(qmp_next(&q, &m, &e), 1);
-	assert_string_equal(m.name, "RESUME");
+	assert_string_equal(m.name, "A_NAME_THAT_IS_LONGER");
 	qmp_msg_free(&m);
 	assert_int_equal(qmp_next(&q, &m, &e), 1);
 	assert_string_equal(m.name, "A");
@@ -230,6 +230,20 @@ static void test_reply_value(void **state)
 				  "{\"path\": \"/a \\\"b\", \"property\": \"%s\"}", "size"),
 			 0);
 	assert_int_equal(yyjson_get_uint(m.body), 67108864);
+	end();
+}
+
+/* The answer to a command that nobody waited for. */
+static void test_earlier_reply(void **state)
+{
+	struct qmp_msg m _cleanup_qmp_msg_ = { 0 };
+
+	(void)state;
+	BEGIN(HANDSHAKE, HEAR("\"a\""), ANSWER("1"), HEAR("\"b\""), ANSWER("2"));
+	handshake_ok();
+	assert_int_equal(qmp_send_text(&q, "a", -1, &e, NULL), 2);
+	assert_int_equal(qmp_call(&q, "b", -1, TIMEOUT, &m, &e, NULL), 0);
+	assert_int_equal(yyjson_get_uint(m.body), 2);
 	end();
 }
 
@@ -332,29 +346,35 @@ static void test_fd_queued(void **state)
 	end();
 }
 
+static int open_fds(void)
+{
+	int fd, n = 0;
+
+	for (fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
 /* qmp_close() gives back the duplicates of what was never written. */
 static void test_close_drops_queue(void **state)
 {
 	static char pad[60000];
-	int sv[2], fd, before, after, i;
+	int sv[2], fd, before, i;
 
 	(void)state;
 	memset(pad, 'p', sizeof(pad) - 1);
+	before = open_fds();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
-	before = dup(0);
-	close(before);
 	fd = file_with('A');
 	qmp_init(&q, sv[0]);
 	for (i = 0; i < 20; i++)
 		assert_true(qmp_send_text(&q, "x", fd, &e, "{\"p\": \"%s\"}", pad) > 0);
 	assert_true(qmp_wants_write(&q));
+	assert_true(open_fds() > before + 3);
 	close(sv[1]);
 	qmp_close(&q);
 	close(fd);
-	after = dup(0);
-	close(after);
-	/* both ends of the pair are below the lowest free number */
-	assert_true(after <= before);
+	assert_int_equal(open_fds(), before);
 	assert_int_equal(q.fd, -1);
 }
 
@@ -427,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_reply_value),
+		cmocka_unit_test(test_earlier_reply),
 		cmocka_unit_test(test_args_checked),
 		cmocka_unit_test(test_line_limit),
 		cmocka_unit_test(test_long_line_fits),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The save and the way back, against a peer that plays QEMU 10.0. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,9 +140,10 @@ static void test_whole(void **state)
 static void test_order(void **state)
 {
 	(void)state;
-	SAVE(ERR_NONE, "", PREPARE(5), STOP, HEAR("\"migrate\""), MIGRATION("completed"),
-	     ANSWER("{}"), QUERY("{\"status\": \"completed\"}"), STATUS("postmigrate"),
-	     HEAR("remove-fd"), REFUSE("no such set"));
+	SAVE(ERR_NONE, "", STATUS("running"), QUERY("{\"status\": \"none\"}"),
+	     CAPS("[" IGNORE_SHARED "]"), SET_CAPS, PARAMS, PASS_FD(5), STOP, HEAR("\"migrate\""),
+	     MIGRATION("completed"), ANSWER("{}"), QUERY("{\"status\": \"completed\"}"),
+	     STATUS("postmigrate"), HEAR("remove-fd"), REFUSE("no such set"));
 	save_finish(&f.s);
 }
 
@@ -156,7 +158,7 @@ static void test_paused_and_postmigrate(void **state)
 	save_finish(&f.s);
 	SAVE(ERR_NONE, "", STATUS("postmigrate"), QUERY("{\"status\": \"completed\"}"),
 	     CAPS("[" IGNORE_SHARED "]"), SET_CAPS, PARAMS, PASS_FD(1), HEAR("\"cont\""),
-	     EVENT("RESUME"), ANSWER("{}"), STOP, MIGRATE, MIGRATION("completed"),
+	     ANSWER("{}"), EVENT("RESUME"), STOP, MIGRATE, MIGRATION("completed"),
 	     QUERY("{\"status\": \"completed\"}"), STATUS("postmigrate"), DROP);
 	assert_string_equal(f.log, "pPS");
 	assert_true(!f.s.was_running && f.s.stopped && !f.s.resumed);
@@ -279,8 +281,9 @@ static void test_resume_cancels(void **state)
 {
 	(void)state;
 	RESUME(true, ERR_NONE, "", QUERY("{\"status\": \"active\"}"), HEAR("\"migrate_cancel\""),
-	       ANSWER("{}"), MIGRATION("cancelling"), EVENT("STOP"), MIGRATION("cancelled"),
-	       STATUS("paused"), HEAR("\"cont\""), EVENT("RESUME"), ANSWER("{}"), RESET);
+	       ANSWER("{}"), MIGRATION("cancelling"), EVENT("STOP"), SILENT(20),
+	       MIGRATION("cancelled"), STATUS("paused"), HEAR("\"cont\""), EVENT("STOP"),
+	       SILENT(20), EVENT("RESUME"), ANSWER("{}"), RESET);
 }
 
 static void test_resume_fails(void **state)
@@ -289,6 +292,40 @@ static void test_resume_fails(void **state)
 	RESUME(true, ERR_REFUSED, "step cont: QEMU refused: Failed to get write lock", QUERY("{}"),
 	       STATUS("postmigrate"), HEAR("\"cont\""), REFUSE("Failed to get write lock"));
 	assert_false(f.s.resumed);
+}
+
+static void test_check(void **state)
+{
+	static const struct {
+		struct peer_op ops[6];
+		enum err_kind kind;
+		const char *text;
+		bool resumed;
+	} cases[] = {
+		{ { STATUS("postmigrate"), QUIET }, ERR_NONE, "", false },
+		{ { STATUS("running"), QUIET }, ERR_REFUSED, "'running', no longer", false },
+		{ { EVENT("RESUME"), HANG, HANG }, ERR_REFUSED, "somebody has continued", true },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		begin(cases[i].ops, 3);
+		f.s.held = true;
+		save_check_plan(&f.p, &f.s, &f.q, f.peer.pidfd, 5000);
+		run(cases[i].kind, cases[i].text);
+		assert_int_equal(f.s.resumed, cases[i].resumed);
+	}
+}
+
+/* Descriptor 0 is somebody else's. */
+static void test_finish_of_nothing(void **state)
+{
+	struct save s = { 0 };
+
+	(void)state;
+	save_finish(&s);
+	assert_true(fcntl(0, F_GETFD) >= 0);
 }
 
 int main(void)
@@ -306,6 +343,8 @@ int main(void)
 		cmocka_unit_test(test_resume_not_needed),
 		cmocka_unit_test(test_resume_cancels),
 		cmocka_unit_test(test_resume_fails),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_finish_of_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
