@@ -24,6 +24,7 @@
 #include "log.h"
 #include "qemu.h"
 #include "runstate.h"
+#include "sysroot.h"
 #include "unit.h"
 
 /* One VM under way. */
@@ -248,6 +249,8 @@ static int launch(struct job *j, struct err *e)
 	};
 	int timeout_ms = j->mv->vm.timeout_ms;
 
+	if (r->root && sysroot_prepare(r->root, e) < 0)
+		return -1;
 	if (qemu_start(&launch, &j->proc, e) < 0 || note_running(j, e) < 0)
 		return -1;
 	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making the mounted root a place where QEMU can live before switch-root. */
+#ifndef HOLDOVER_SYSROOT_H
+#define HOLDOVER_SYSROOT_H
+
+#include "err.h"
+
+/**
+ * sysroot_prepare() - bind /dev, /proc, /sys and /run into @root
+ *
+ * What is mounted there already is left alone. The binds stay: at switch-root
+ * both systemd and util-linux leave a target alone that is a mount point, so
+ * that the process chrooted into @root keeps the same /dev and /run as the
+ * rest of the host. ABSENT if @root lacks one of the folders: nothing is
+ * mounted there yet.
+ */
+_must_check_ int sysroot_prepare(const char *root, struct err *e);
+
+#endif
