@@ -3,12 +3,14 @@
  * How a VM comes back, from top to bottom:
  *
  *   restore_open()   region -> namespace -> ledger -> manifest, all read-only
+ *                    (restore_open.c)
  *   restore_vms()    for each VM in order of priority
  *     consider()       its record and its disks: may it be resumed here?
- *     claim()          CLAIMED is persisted
+ *     claim()          its device state and RAM are sound: CLAIMED is persisted
  *     launch()         QEMU is started, waiting, with its RAM already in place
  *                    then all of them at once (lib/load.c)
- *     on_commit()      state loaded: RELEASED is persisted, only then `cont`
+ *     on_commit()      state loaded, RAM untouched: RELEASED is persisted, only
+ *                      then `cont`
  *     on_running()     QEMU said RESUME: RUNNING is persisted
  *   settle()         what follows a failure
  *
@@ -38,6 +40,7 @@ struct job {
 	struct load load;
 	struct plan plan;
 	int state_fd;
+	bool claimed;
 	bool going;
 };
 
@@ -52,63 +55,12 @@ const char *restore_result_name(enum restore_result r)
 	return result_names[r];
 }
 
-void restore_init(struct restore *r, enum restore_who who)
-{
-	memset(r, 0, sizeof(*r));
-	r->who = who;
-	r->map.fd = -1;
-}
-
-void restore_close(struct restore *r)
-{
-	manifest_free(&r->m);
-	pmem_map_close(&r->map);
-	ticket_wipe(&r->ticket);
-}
-
-static int read_manifest(struct restore *r, struct err *e)
-{
-	_cleanup_buf_ struct buf json = { 0 };
-	uint64_t generation;
-
-	if (ledger_manifest_read(&r->ledger, r->ticket.key, &json, &generation, NULL, e) < 0)
-		return err_wrap(e, "manifest");
-	if (generation != r->ticket.generation)
-		return err_set(e, ERR_STALE, "the manifest is of jump %llu, the ticket of jump %llu",
-			       (unsigned long long)generation,
-			       (unsigned long long)r->ticket.generation);
-	if (manifest_decode(&json, &r->ledger.geo, &r->m, e) < 0)
-		return -1;
-	if (r->m.generation != generation || memcmp(r->m.ledger_uuid, r->ledger.geo.ledger_uuid, 16))
-		return err_set(e, ERR_MISMATCH, "the manifest was sealed for another ledger");
-	return 0;
-}
-
-int restore_open(struct restore *r, struct err *e)
-{
-	const struct ticket *t = &r->ticket;
-
-	ticket_id(t, r->ticket_id);
-	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0 ||
-	    pmem_find(t->region_start, t->region_size, t->namespace_uuid, &r->dev, e) < 0 ||
-	    pmem_open_ledger(&r->dev, &r->map, &r->ledger, e) < 0)
-		return -1;
-	if (memcmp(r->ledger.geo.ledger_uuid, t->ledger_uuid, 16))
-		return err_set(e, ERR_MISMATCH,
-			       "the ledger on this region is not the one that the ticket names");
-	if (read_manifest(r, e) < 0)
-		return -1;
-	marks_take(&r->marks, PHASE_REGION_READY, PHASE_HOST);
-	marks_attach(&r->marks, &r->ledger, r->ticket.generation, r->m.tsc_hz);
-	return 0;
-}
-
 static int write_record(struct job *j, enum vm_state state, enum err_kind reason, struct err *e)
 {
 	j->rec.state = state;
 	j->rec.reason = reason;
 	memcpy(j->rec.boot_id, j->r->boot_id, 16);
-	if (ledger_record_write(&j->r->ledger, j->mv->index, &j->rec, e) < 0)
+	if (record_write(&j->r->ledger, j->mv->index, j->mv->vm.name, &j->rec, e) < 0)
 		return err_wrap(e, "state record");
 	return 0;
 }
@@ -123,18 +75,37 @@ static int check_disks(const struct job *j, struct err *e)
 	return 0;
 }
 
-/* A QEMU that an earlier attempt of this boot left behind has not been
- * released, or the record would say so; two on one RAM must never be. */
-static void kill_leftover(const char *name)
+static int check_ram(const struct job *j, bool whole, struct err *e)
+{
+	struct canary_ram ram = {
+		.path = j->r->dev.path,
+		.offset = j->mv->extent.offset,
+		.size = j->mv->extent.size,
+	};
+
+	return canary_check(&ram, &j->mv->canary, whole, e);
+}
+
+/* A QEMU that an earlier attempt of this boot left behind may be running if it
+ * was released, and is the operator's to judge. Otherwise it has not run; two
+ * on one RAM must never be. */
+static int end_leftover(const struct job *j, struct err *e)
 {
 	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+	const char *name = j->mv->vm.name;
 	struct qemu_proc p = QEMU_PROC_INIT;
 	struct err ignored = { 0 };
 
 	if (runstate_load(name, &rs, &ignored) < 0 || rs.pidfd < 0)
-		return;
+		return 0;
+	if (j->rec.state == VM_RELEASED)
+		return err_set(e, ERR_REFUSED,
+			       "its QEMU (pid %d) is alive and may be running; look at it, or end it "
+			       "with 'holdover stop --force %s'",
+			       (int)rs.pid, name);
 	p.pidfd = steal_fd(&rs.pidfd);
 	qemu_proc_kill(&p);
+	return 0;
 }
 
 /* May this VM be resumed here and now? Fills in the outcome if not. */
@@ -143,7 +114,7 @@ static bool consider(struct job *j)
 	struct restore *r = j->r;
 	struct err *e = &j->out->err;
 
-	if (ledger_record_read(&r->ledger, j->mv->index, &j->rec, e) < 0) {
+	if (record_read(&r->ledger, j->mv->index, j->mv->vm.name, &j->rec, e) < 0) {
 		j->out->result = RESTORE_KEPT;
 		return false;
 	}
@@ -157,6 +128,10 @@ static bool consider(struct job *j)
 		return false;
 	case DECIDE_RESUME:
 		break;
+	}
+	if (decide_canary(j->mv->canary.mode, r->second_copy, j->rec.state, e) < 0) {
+		j->out->result = RESTORE_KEPT;
+		return false;
 	}
 	if (r->who == RESTORE_AGENT && j->mv->vm.placement == VM_PLACE_LATE) {
 		err_set(e, ERR_NONE, "its placement is late");
@@ -180,10 +155,17 @@ static int claim(struct job *j, struct err *e)
 				       &j->mv->blob, e);
 	if (j->state_fd < 0)
 		return err_wrap(e, "device state");
-	kill_leftover(j->mv->vm.name);
+	if (end_leftover(j, e) < 0)
+		return -1;
+	/* All of the RAM now, when no QEMU waits: it takes its time. A claim
+	 * on RELEASED gives up what is known, so it must be worth it. */
+	if ((j->mv->canary.mode == CANARY_FULL || j->rec.state == VM_RELEASED) &&
+	    check_ram(j, true, e) < 0)
+		return -1;
 	j->rec.attempt++;
 	if (write_record(j, VM_CLAIMED, ERR_NONE, e) < 0)
 		return -1;
+	j->claimed = true;
 	marks_take(&r->marks, PHASE_CLAIMED, j->mv->index);
 	return 0;
 }
@@ -221,7 +203,8 @@ static int on_commit(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	/* The disks again: QEMU has been starting for a while. */
-	if (check_disks(j, e) < 0 || write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
+	if (check_disks(j, e) < 0 || check_ram(j, false, e) < 0 ||
+	    write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
 		return -1;
 	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);
 	return 0;
@@ -291,7 +274,9 @@ static void settle(struct job *j)
 		j->out->result = RESTORE_LATER;
 		break;
 	case AFTER_KEEP:
-		if (j->rec.state != VM_SEALED && write_record(j, VM_FAILED, why->kind, &e) < 0)
+		/* What was not claimed stays what it was found as. */
+		if ((j->claimed || j->rec.state == VM_CLAIMED) &&
+		    write_record(j, VM_FAILED, why->kind, &e) < 0)
 			log_err("vm %s: %s", j->mv->vm.name, e.msg);
 		break;
 	}
@@ -300,9 +285,24 @@ static void settle(struct job *j)
 		log_warn("vm %s: %s", j->mv->vm.name, e.msg);
 }
 
+/* Somebody else continued it before RELEASED could be persisted: as good as
+ * released, and the record must say so before anything else can read it. */
+static void settle_foreign(struct job *j)
+{
+	struct err e = { 0 };
+
+	j->out->result = RESTORE_FAILED;
+	j->out->err = j->plan.err;
+	if (write_record(j, VM_RELEASED, ERR_NONE, &e) < 0)
+		log_err("vm %s: it runs, but its record does not say so: %s", j->mv->vm.name, e.msg);
+	qemu_proc_release(&j->proc);
+}
+
 static void job_end(struct job *j)
 {
-	if (j->going && j->plan.failed && !j->load.resumed) {
+	if (j->going && j->plan.failed && j->load.resumed && !j->load.committed) {
+		settle_foreign(j);
+	} else if (j->going && j->plan.failed && !j->load.resumed) {
 		j->out->err = j->plan.err;
 		settle(j);
 	} else if (j->going) {
@@ -381,20 +381,5 @@ int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
 	for (unsigned int i = 0; i < n; i++)
 		job_end(&jobs[i]);
 	count(report);
-	return 0;
-}
-
-int restore_pending(const struct restore *r, bool *pending, struct err *e)
-{
-	*pending = false;
-	for (unsigned int i = 0; i < r->m.nvms; i++) {
-		struct vm_record rec;
-
-		if (ledger_record_read(&r->ledger, r->m.vms[i].index, &rec, e) < 0)
-			return -1;
-		*pending |= rec.generation == r->m.generation &&
-			(rec.state == VM_SEALED || rec.state == VM_CLAIMED ||
-			 rec.state == VM_FAILED || rec.state == VM_RELEASED);
-	}
 	return 0;
 }
