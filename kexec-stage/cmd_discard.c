@@ -20,7 +20,9 @@ static int discard(struct host *h, const struct extent_table *t, const char *nam
 		return -1;
 	if (!host_pending(rec.state))
 		return 0;
-	if (runstate_load(name, &rs, &ignored) == 0 && rs.pidfd >= 0)
+	/* One that was released and lives has moved on: its saved state is worth
+	 * nothing, and giving it up does not touch the VM. */
+	if (rec.state != VM_RELEASED && runstate_load(name, &rs, &ignored) == 0 && rs.pidfd >= 0)
 		return err_set(e, ERR_REFUSED,
 			       "its QEMU (pid %d) is alive; 'holdover abort' continues it, 'holdover "
 			       "stop --force %s' ends it",

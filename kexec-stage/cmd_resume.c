@@ -11,6 +11,7 @@
 
 struct opts {
 	bool boot;
+	bool never_ran;
 	const char *name;
 };
 
@@ -18,6 +19,7 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 {
 	static const struct option options[] = {
 		{ "boot", no_argument, NULL, 'b' },
+		{ "never-ran", no_argument, NULL, 'n' },
 		{ 0 },
 	};
 	int c;
@@ -26,11 +28,16 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == '?')
 			return err_set(e, ERR_USAGE, "unknown option %s", argv[optind - 1]);
-		o->boot = true;
+		o->boot |= c == 'b';
+		o->never_ran |= c == 'n';
 	}
 	if (optind + 1 < argc)
 		return err_set(e, ERR_USAGE, "give one VM name, or none for all");
 	o->name = argv[optind];
+	if (o->never_ran && o->boot)
+		return err_set(e, ERR_USAGE, "--never-ran is an operator's word, not the boot's");
+	if (o->never_ran && !o->name)
+		return err_set(e, ERR_USAGE, "--never-ran needs the name of the one VM it is about");
 	return o->name ? vm_name_check(o->name, e) : 0;
 }
 
@@ -41,6 +48,7 @@ static int load_ticket(struct restore *r, struct err *e)
 	if (e->kind != ERR_ABSENT)
 		return -1;
 	err_clear(e);
+	r->second_copy = true;
 	return ticket_load(HOLDOVER_TICKET_COPY, &r->ticket, e);
 }
 
@@ -98,6 +106,7 @@ static int run(const struct app *app, int argc, char **argv)
 		log_to_kmsg();
 	}
 	r.only = o.name;
+	r.never_ran = o.never_ran;
 	if (host_open(&h, app, HOST_LOCK, &e) < 0)
 		return cmd_fail(&e);
 	if (load_ticket(&r, &e) < 0) {
@@ -122,11 +131,14 @@ static int run(const struct app *app, int argc, char **argv)
 
 const struct cmd cmd_resume = {
 	.name = "resume",
-	.args = "[--boot] [NAME]",
+	.args = "[--boot | --never-ran] [NAME]",
 	.summary = "resume what a jump has sealed, in the running system",
 	.help = "What the agent does in the initramfs, for VMs that could not be resumed there. Without\n"
 		"NAME all of them.\n\n"
 		"  --boot  as the boot's own attempt (holdover-resume.service): VMs whose resume has\n"
-		"          failed before are left alone\n",
+		"          failed before are left alone\n"
+		"  --never-ran\n"
+		"          resume NAME although it is RELEASED: you know that it has not run since its\n"
+		"          state was saved. Its RAM must match the canaries taken then\n",
 	.run = run,
 };

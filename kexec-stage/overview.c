@@ -104,7 +104,12 @@ static void ask_qemu(struct overview_vm *v)
 		set_state(v, "unresponsive", "%.400s", e.msg);
 		return;
 	}
-	if (runstate_read_pause(v->name, &was_running, &e) == 0 && strcmp(status, "running"))
+	if (v->record.state == VM_RELEASED)
+		set_state(v, status,
+			  "its resume was cut short after the point of no return; look whether it is "
+			  "well, then 'holdover discard %s' closes the matter",
+			  v->name);
+	else if (runstate_read_pause(v->name, &was_running, &e) == 0 && strcmp(status, "running"))
 		set_state(v, status, "a jump left it so; 'holdover abort' continues it");
 	else
 		set_state(v, status, "%s", "");

@@ -35,6 +35,35 @@ static int write_blob(struct stage *s, struct stage_vm *v, uint64_t *offset, str
 	return r;
 }
 
+static struct canary_ram ram_of(const struct stage *s, const struct stage_vm *v)
+{
+	return (struct canary_ram){
+		.path = s->h->dev.path,
+		.offset = v->rs.m.vms[0].extent.offset,
+		.size = v->rs.m.vms[0].extent.size,
+	};
+}
+
+static int take_canary(const struct stage *s, struct stage_vm *v, struct err *e)
+{
+	struct canary_ram ram = ram_of(s, v);
+
+	return canary_take(&ram, s->h->cfg.canaries, s->n, &v->canary, e);
+}
+
+/* Something that writes on into the RAM of a paused VM is noticed while it can
+ * still run on here. */
+static int recheck_canaries(const struct stage *s, struct err *e)
+{
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct canary_ram ram = ram_of(s, &s->vm[i]);
+
+		if (canary_check(&ram, &s->vm[i].canary, false, e) < 0)
+			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
+	}
+	return 0;
+}
+
 /* The images' times as the save has left them: what the agent compares. */
 static int identify_disks(struct stage_vm *v, struct err *e)
 {
@@ -52,6 +81,7 @@ static void fill_vm(struct stage_vm *v, struct manifest_vm *out)
 	out->cpr_reboot = v->save.cpr_reboot;
 	out->disks = v->disks;
 	out->ndisks = v->ndisks;
+	out->canary = v->canary;
 }
 
 static int write_manifest(struct stage *s, struct err *e)
@@ -112,7 +142,7 @@ static int read_back(struct stage *s, struct err *e)
 			return err_set(e, ERR_MISMATCH, "vm %s: its record reads back as %s",
 				       m.vms[i].vm.name, vm_state_name(rec.state));
 	}
-	return 0;
+	return recheck_canaries(s, e);
 }
 
 int stage_seal(struct stage *s, struct err *e)
@@ -120,7 +150,8 @@ int stage_seal(struct stage *s, struct err *e)
 	uint64_t offset = 0;
 
 	for (unsigned int i = 0; i < s->n; i++)
-		if (identify_disks(&s->vm[i], e) < 0 || write_blob(s, &s->vm[i], &offset, e) < 0)
+		if (identify_disks(&s->vm[i], e) < 0 || take_canary(s, &s->vm[i], e) < 0 ||
+		    write_blob(s, &s->vm[i], &offset, e) < 0)
 			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
 	s->ticket_saved = true;
 	if (io_mkdir_p(HOLDOVER_LIB_DIR, 0700, e) < 0 ||

@@ -20,6 +20,7 @@
  * @save: result of the save
  * @plan: current plan
  * @blob: where its device state lies
+ * @canary: of its RAM, as sealed
  * @paused_here: there is a pause note that this program answers for
  * @sealed: its record says SEALED
  */
@@ -31,6 +32,7 @@ struct stage_vm {
 	struct save save;
 	struct plan plan;
 	struct blob_ref blob;
+	struct canary canary;
 	bool paused_here;
 	bool sealed;
 	struct stage *stage;
