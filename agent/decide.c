@@ -38,7 +38,8 @@ static enum decision decide_state(const struct vm_record *rec, const uint8_t boo
 			return DECIDE_RESUME;
 		return keep(why, ERR_REFUSED,
 			    "it may have run since its state was saved, so resuming it could "
-			    "destroy its disks; 'holdover discard NAME' gives it up");
+			    "destroy its disks; 'holdover discard NAME' gives it up, 'holdover resume "
+			    "--never-ran NAME' if you know that it did not run");
 	case VM_RUNNING:
 	case VM_ABORTED:
 	case VM_CONSUMED:
@@ -59,6 +60,22 @@ enum decision decide_resume(const struct vm_record *rec, uint64_t generation,
 	    (rec->generation != generation || memcmp(rec->ticket_id, ticket_id, 16)))
 		return keep(why, ERR_STALE, "its state record belongs to another jump");
 	return decide_state(rec, boot_id, who, never_ran, why);
+}
+
+int decide_canary(enum canary_mode mode, bool second_copy, enum vm_state state, struct err *why)
+{
+	if (mode != CANARY_NONE)
+		return 0;
+	if (state == VM_RELEASED)
+		return err_set(why, ERR_REFUSED,
+			       "it was sealed without canaries, so nothing can show that it never ran; "
+			       "'holdover discard NAME' gives it up");
+	if (second_copy)
+		return err_set(why, ERR_REFUSED,
+			       "it was sealed without canaries, and without them its RAM cannot be "
+			       "trusted after a boot that the ticket did not come with; 'holdover "
+			       "discard NAME' gives it up");
+	return 0;
 }
 
 /* What the passing of time, or the complete system, can mend: a disk that is

@@ -3,6 +3,7 @@
 #ifndef HOLDOVER_DECIDE_H
 #define HOLDOVER_DECIDE_H
 
+#include "config.h"
 #include "ledger.h"
 
 /** enum restore_who - on whose behalf a resume runs */
@@ -34,6 +35,18 @@ enum decision {
 enum decision decide_resume(const struct vm_record *rec, uint64_t generation,
 			    const uint8_t ticket_id[16], const uint8_t boot_id[16],
 			    enum restore_who who, bool never_ran, struct err *why);
+
+/**
+ * decide_canary() - may a VM be resumed that has canaries of @mode?
+ * @second_copy: the ticket comes from the copy on disk, so that any number of
+ *	kernels may have run since the jump it was made for
+ * @state: of its record
+ *
+ * Without any it may while the chain is unbroken: the ticket came with the
+ * kernel. REFUSED where only the RAM itself can tell what happened to it.
+ */
+_must_check_ int decide_canary(enum canary_mode mode, bool second_copy, enum vm_state state,
+			       struct err *why);
 
 /** enum aftermath - what follows a failed resume */
 enum aftermath {

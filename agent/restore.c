@@ -86,26 +86,45 @@ static int check_ram(const struct job *j, bool whole, struct err *e)
 	return canary_check(&ram, &j->mv->canary, whole, e);
 }
 
-/* A QEMU that an earlier attempt of this boot left behind may be running if it
- * was released, and is the operator's to judge. Otherwise it has not run; two
- * on one RAM must never be. */
-static int end_leftover(const struct job *j, struct err *e)
+/* The QEMU of an earlier attempt of this boot: its pidfd, or -1. */
+static int leftover(const char *name, pid_t *pid)
 {
 	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
-	const char *name = j->mv->vm.name;
-	struct qemu_proc p = QEMU_PROC_INIT;
 	struct err ignored = { 0 };
 
-	if (runstate_load(name, &rs, &ignored) < 0 || rs.pidfd < 0)
+	if (runstate_load(name, &rs, &ignored) < 0)
+		return -1;
+	*pid = rs.pid;
+	return steal_fd(&rs.pidfd);
+}
+
+/* Whether the operator's word is contradicted: a released QEMU that still
+ * lives may be running, and must be looked at first. */
+static int check_released(const struct job *j, struct err *e)
+{
+	const char *name = j->mv->vm.name;
+	_cleanup_close_ int pidfd = -1;
+	pid_t pid = 0;
+
+	if (j->rec.state != VM_RELEASED)
 		return 0;
-	if (j->rec.state == VM_RELEASED)
-		return err_set(e, ERR_REFUSED,
-			       "its QEMU (pid %d) is alive and may be running; look at it, or end it "
-			       "with 'holdover stop --force %s'",
-			       (int)rs.pid, name);
-	p.pidfd = steal_fd(&rs.pidfd);
-	qemu_proc_kill(&p);
-	return 0;
+	pidfd = leftover(name, &pid);
+	if (pidfd < 0)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "its QEMU (pid %d) is alive and may be running; 'holdover stop --force %s' ends it",
+		       (int)pid, name);
+}
+
+/* One that was not released has not run; two on one RAM must never be. */
+static void kill_leftover(const char *name)
+{
+	struct qemu_proc p = QEMU_PROC_INIT;
+	pid_t pid;
+
+	p.pidfd = leftover(name, &pid);
+	if (p.pidfd >= 0)
+		qemu_proc_kill(&p);
 }
 
 /* May this VM be resumed here and now? Fills in the outcome if not. */
@@ -129,7 +148,8 @@ static bool consider(struct job *j)
 	case DECIDE_RESUME:
 		break;
 	}
-	if (decide_canary(j->mv->canary.mode, r->second_copy, j->rec.state, e) < 0) {
+	if (decide_canary(j->mv->canary.mode, r->second_copy, j->rec.state, e) < 0 ||
+	    check_released(j, e) < 0) {
 		j->out->result = RESTORE_KEPT;
 		return false;
 	}
@@ -155,8 +175,7 @@ static int claim(struct job *j, struct err *e)
 				       &j->mv->blob, e);
 	if (j->state_fd < 0)
 		return err_wrap(e, "device state");
-	if (end_leftover(j, e) < 0)
-		return -1;
+	kill_leftover(j->mv->vm.name);
 	/* All of the RAM now, when no QEMU waits: it takes its time. A claim
 	 * on RELEASED gives up what is known, so it must be worth it. */
 	if ((j->mv->canary.mode == CANARY_FULL || j->rec.state == VM_RELEASED) &&
@@ -281,7 +300,7 @@ static void settle(struct job *j)
 		break;
 	}
 	qemu_proc_kill(&j->proc);
-	if (runstate_forget(j->mv->vm.name, &e) < 0)
+	if (j->claimed && runstate_forget(j->mv->vm.name, &e) < 0)
 		log_warn("vm %s: %s", j->mv->vm.name, e.msg);
 }
 

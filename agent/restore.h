@@ -18,6 +18,8 @@
  * @root: where the host's root file system is mounted, or NULL for "/"
  * @only: resume only this VM, or NULL for all
  * @never_ran: see decide_resume()
+ * @second_copy: the ticket did not come with this boot's initramfs but from
+ *	the copy on disk: what happened since is not known
  * @timeout_ms: no VM is waited for longer than this; 0: only its own timeout
  * @ticket: of the jump
  * @dev, @map, @ledger, @m: region, mapping, ledger and manifest, as opened
@@ -27,6 +29,7 @@ struct restore {
 	const char *root;
 	const char *only;
 	bool never_ran;
+	bool second_copy;
 	int timeout_ms;
 	struct ticket ticket;
 	uint8_t ticket_id[16];

@@ -143,6 +143,28 @@ int config_parse_memmap(const char *value, uint64_t *size, uint64_t *start, stru
 		       value);
 }
 
+static const char *const canary_modes[CANARY_MODES] = {
+	[CANARY_NONE] = "none",
+	[CANARY_SAMPLE] = "sample",
+	[CANARY_FULL] = "full",
+};
+
+const char *canary_mode_name(enum canary_mode m)
+{
+	return (unsigned int)m < CANARY_MODES ? canary_modes[m] : "?";
+}
+
+int canary_mode_parse(const char *text, enum canary_mode *out, struct err *e)
+{
+	for (unsigned int i = 0; i < CANARY_MODES; i++) {
+		if (strcmp(text, canary_modes[i]))
+			continue;
+		*out = (enum canary_mode)i;
+		return 0;
+	}
+	return err_set(e, ERR_USAGE, "'%.40s' is not one of none, sample and full", text);
+}
+
 static int set_region(struct config *c, const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(key, "memmap")) {
@@ -174,6 +196,8 @@ static int set_kexec(struct config *c, const char *key, const char *value, struc
 		return config_parse_seconds(value, &c->flush_timeout_ms, e);
 	if (!strcmp(key, "save-timeout"))
 		return config_parse_seconds(value, &c->save_timeout_ms, e);
+	if (!strcmp(key, "canaries"))
+		return canary_mode_parse(value, &c->canaries, e);
 	return config_unknown("kexec", key, e);
 }
 
@@ -215,6 +239,7 @@ int config_load(const char *path, struct config *out, struct err *e)
 		.ledger_size = CONFIG_LEDGER_SIZE,
 		.flush_timeout_ms = 30000,
 		.save_timeout_ms = 30000,
+		.canaries = CANARY_SAMPLE,
 	};
 
 	if (config_ini(path, set_key, &c, e) < 0) {

@@ -10,6 +10,19 @@
 
 #define CONFIG_LEDGER_SIZE (32ULL << 20)
 
+/** enum canary_mode - how much of the guests' RAM is compared after the jump */
+enum canary_mode {
+	CANARY_NONE,
+	CANARY_SAMPLE,
+	CANARY_FULL,
+	CANARY_MODES,
+};
+
+/** canary_mode_name() - "none", "sample", "full"; "?" when out of range. */
+const char *canary_mode_name(enum canary_mode m);
+/** canary_mode_parse() - USAGE listing what there is. */
+_must_check_ int canary_mode_parse(const char *text, enum canary_mode *out, struct err *e);
+
 /**
  * struct config - what holdover.conf says; the defaults need no file at all
  * @have_region: [region] memmap is set; otherwise the only legacy-pmem region
@@ -22,6 +35,7 @@
  * @append: [kexec] append, added to the next command line
  * @flush_timeout_ms: [kexec] flush-timeout (seconds), default 30
  * @save_timeout_ms: [kexec] save-timeout (seconds), default 30
+ * @canaries: [kexec] canaries, default sample
  */
 struct config {
 	bool have_region;
@@ -33,6 +47,7 @@ struct config {
 	char *append;
 	int flush_timeout_ms;
 	int save_timeout_ms;
+	enum canary_mode canaries;
 };
 
 void config_free(struct config *c);

@@ -189,6 +189,12 @@ _must_check_ int ledger_record_read(const struct ledger *l, unsigned int index,
 /** ledger_record_write() - durable when it returns; old or new after a crash. */
 _must_check_ int ledger_record_write(struct ledger *l, unsigned int index,
 				     const struct vm_record *rec, struct err *e);
+/** ledger_record_overwrite() - replace a record that cannot be read (CHECKSUM)
+ * by @rec. After a crash it is unreadable still, or @rec: never the older copy
+ * that was not to be trusted. FORMAT: a newer version wrote it, and only that
+ * one may replace it. */
+_must_check_ int ledger_record_overwrite(struct ledger *l, unsigned int index,
+					 const struct vm_record *rec, struct err *e);
 
 /* ---- manifest and blobs ------------------------------------------------ */
 

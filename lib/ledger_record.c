@@ -73,7 +73,7 @@ static int record_newest(const struct ledger *l, unsigned int index,
 		if (st[i] == SLOT_DAMAGED)
 			return err_set(
 				e, ERR_CHECKSUM,
-				"ledger: state record %u%c is damaged; it may have been the newest, so the VM's state is unknown",
+				"ledger: state record %u%c is damaged; it may have been the newest, so the VM's state is unknown; 'holdover discard --force NAME' gives it up",
 				index, slot_letter(i));
 	if (st[0] == SLOT_VALID && st[1] == SLOT_VALID && m[0].seq == m[1].seq)
 		return err_set(e, ERR_CHECKSUM,
@@ -106,39 +106,80 @@ int ledger_record_read(const struct ledger *l, unsigned int index, struct vm_rec
 	return 0;
 }
 
-int ledger_record_write(struct ledger *l, unsigned int index, const struct vm_record *rec,
-			struct err *e)
+static int record_encode(const struct vm_record *rec, unsigned int index, unsigned int half,
+			 uint64_t seq, struct ledger_record_media *m, struct err *e)
 {
-	static const struct ledger_record_media zero;
-	struct ledger_record_media old[2], m = { .magic = "" };
-	unsigned int to;
-	uint64_t at;
-	int n;
-
 	if ((unsigned int)rec->state >= VM_STATES || (unsigned int)rec->reason >= ERR_KINDS ||
 	    rec->attempt > UINT16_MAX)
 		return err_set(
 			e, ERR_USAGE,
 			"ledger: state record %u: state %d, reason %d or attempt %u is out of range",
 			index, (int)rec->state, (int)rec->reason, rec->attempt);
+	memset(m, 0, sizeof(*m));
+	memcpy(m->magic, LEDGER_MAGIC_RECORD, sizeof(m->magic));
+	m->state = (uint8_t)rec->state;
+	m->reason = (uint8_t)rec->reason;
+	m->attempt = htole16((uint16_t)rec->attempt);
+	m->generation = htole64(rec->generation);
+	m->seq = htole64(seq);
+	memcpy(m->ticket_id, rec->ticket_id, 16);
+	memcpy(m->boot_id, rec->boot_id, 16);
+	m->xxh3 = htole64(record_hash(m, index, half));
+	return 0;
+}
+
+int ledger_record_write(struct ledger *l, unsigned int index, const struct vm_record *rec,
+			struct err *e)
+{
+	static const struct ledger_record_media zero;
+	struct ledger_record_media old[2], m;
+	unsigned int to;
+	uint64_t at;
+	int n;
+
 	if (record_newest(l, index, old, &n, e) < 0)
 		return -1;
 	if (n >= 0 && le64toh(old[n].seq) == UINT64_MAX)
 		return err_set(e, ERR_CHECKSUM,
 			       "ledger: state record %u has an impossible sequence", index);
 	to = n == 0;
-	memcpy(m.magic, LEDGER_MAGIC_RECORD, sizeof(m.magic));
-	m.state = (uint8_t)rec->state;
-	m.reason = (uint8_t)rec->reason;
-	m.attempt = htole16((uint16_t)rec->attempt);
-	m.generation = htole64(rec->generation);
-	m.seq = htole64(n < 0 ? 1 : le64toh(old[n].seq) + 1);
-	memcpy(m.ticket_id, rec->ticket_id, 16);
-	memcpy(m.boot_id, rec->boot_id, 16);
-	m.xxh3 = htole64(record_hash(&m, index, to));
+	if (record_encode(rec, index, to, n < 0 ? 1 : le64toh(old[n].seq) + 1, &m, e) < 0)
+		return -1;
 	at = record_offset(l, index, to);
 	if (media_store(&l->media, at, &zero, sizeof(zero), e) < 0 ||
 	    media_store(&l->media, at, &m, sizeof(m), e) < 0)
 		return -1;
 	return media_verify(&l->media, at, &m, sizeof(m), "a state record", e);
+}
+
+int ledger_record_overwrite(struct ledger *l, unsigned int index, const struct vm_record *rec,
+			    struct err *e)
+{
+	static const struct ledger_record_media zero;
+	struct ledger_record_media old[2], m, damage;
+	uint64_t a, b;
+	int n;
+
+	if (record_newest(l, index, old, &n, e) < 0) {
+		if (e->kind != ERR_CHECKSUM)
+			return -1;
+		err_clear(e);
+	} else if (n < 0 || le64toh(old[n].seq) != UINT64_MAX) {
+		return ledger_record_write(l, index, rec, e);
+	}
+	if (record_encode(rec, index, 0, 1, &m, e) < 0)
+		return -1;
+	/* Copy B is made (or left) damaged until A holds the new record, which
+	 * goes straight over the old one: half of a line is damage too. */
+	memset(&damage, 0xff, sizeof(damage));
+	memcpy(damage.magic, LEDGER_MAGIC_RECORD, sizeof(damage.magic));
+	a = record_offset(l, index, 0);
+	b = record_offset(l, index, 1);
+	if (record_status(&old[1], index, 1) != SLOT_DAMAGED &&
+	    media_store(&l->media, b, &damage, sizeof(damage), e) < 0)
+		return -1;
+	if (media_store(&l->media, a, &m, sizeof(m), e) < 0 ||
+	    media_store(&l->media, b, &zero, sizeof(zero), e) < 0)
+		return -1;
+	return media_verify(&l->media, a, &m, sizeof(m), "a state record", e);
 }

@@ -93,6 +93,16 @@ static void put_hex(struct writer *w, const char *key, const uint8_t *data, size
 	put(w, key, yyjson_mut_strcpy(w->doc, hex));
 }
 
+static void put_hash(struct writer *w, const char *key, uint64_t n)
+{
+	uint8_t bytes[8];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(n >> (56 - 8 * i));
+	put_hex(w, key, bytes, sizeof(bytes));
+}
+
 static void put_uuid(struct writer *w, const char *key, const uint8_t id[16])
 {
 	char text[37];
@@ -127,16 +137,25 @@ static void append(struct writer *w, yyjson_mut_val *arr, yyjson_mut_val *v)
 static void put_blob(struct writer *w, const struct blob_ref *b)
 {
 	struct writer in = inner(w);
-	uint8_t xxh3[8];
-	unsigned int i;
 
-	for (i = 0; i < 8; i++)
-		xxh3[i] = (uint8_t)(b->xxh3 >> (56 - 8 * i));
 	put_u64(&in, "offset", b->offset);
 	put_u64(&in, "length", b->length);
-	put_hex(&in, "xxh3", xxh3, sizeof(xxh3));
+	put_hash(&in, "xxh3", b->xxh3);
 	put_hex(&in, "mac", b->mac, sizeof(b->mac));
 	put_inner(w, "blob", &in);
+}
+
+static void put_canary(struct writer *w, const struct canary *c)
+{
+	struct writer in = inner(w);
+
+	put_str(&in, "mode", canary_mode_name(c->mode));
+	put_hash(&in, "seed", c->seed);
+	put_u64(&in, "pages", c->pages);
+	put_hash(&in, "sample", c->sample);
+	if (c->mode == CANARY_FULL)
+		put_hash(&in, "whole", c->whole);
+	put_inner(w, "canary", &in);
 }
 
 static void put_disks(struct writer *w, const struct manifest_vm *v)
@@ -189,6 +208,8 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	put_bool(w, "was_running", v->was_running);
 	put_bool(w, "cpr_reboot", v->cpr_reboot);
 	put_disks(w, v);
+	if (v->canary.mode != CANARY_NONE)
+		put_canary(w, &v->canary);
 	if (v->scope)
 		put_str(w, "scope", v->scope);
 }

@@ -3,6 +3,7 @@
 #ifndef HOLDOVER_MANIFEST_H
 #define HOLDOVER_MANIFEST_H
 
+#include "canary.h"
 #include "ledger.h"
 #include "vm.h"
 
@@ -36,6 +37,7 @@ struct disk {
  * @was_running: false: it had been paused by its owner and stays paused
  * @cpr_reboot: saved with mode=cpr-reboot: load in the same mode
  * @disks: @ndisks entries, owned
+ * @canary: of its RAM; CANARY_NONE also when a stage wrote it that knew of none
  * @scope: systemd scope unit it ran in, e.g. "holdover-db1.scope"
  */
 struct manifest_vm {
@@ -47,6 +49,7 @@ struct manifest_vm {
 	bool cpr_reboot;
 	struct disk *disks;
 	unsigned int ndisks;
+	struct canary canary;
 	char *scope;
 };
 

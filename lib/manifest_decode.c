@@ -101,22 +101,30 @@ static int decode_extent(yyjson_val *vm, struct manifest_vm *v, struct err *e)
 	return 0;
 }
 
+static int decode_hash(yyjson_val *obj, const char *key, uint64_t *out, struct err *e)
+{
+	uint8_t bytes[8];
+	unsigned int i;
+
+	if (json_hex(obj, key, bytes, sizeof(bytes), e) < 0)
+		return -1;
+	*out = 0;
+	for (i = 0; i < sizeof(bytes); i++)
+		*out = *out << 8 | bytes[i];
+	return 0;
+}
+
 static int decode_blob(yyjson_val *vm, struct blob_ref *b, const struct ledger_geometry *geo,
 		       struct err *e)
 {
-	uint8_t xxh3[8];
 	yyjson_val *obj;
-	unsigned int i;
 
 	if (json_obj(vm, "blob", &obj, e) < 0 ||
 	    json_u64(obj, "offset", UINT64_MAX, &b->offset, e) < 0 ||
 	    json_u64(obj, "length", UINT64_MAX, &b->length, e) < 0 ||
-	    json_hex(obj, "xxh3", xxh3, sizeof(xxh3), e) < 0 ||
+	    decode_hash(obj, "xxh3", &b->xxh3, e) < 0 ||
 	    json_hex(obj, "mac", b->mac, sizeof(b->mac), e) < 0)
 		return -1;
-	b->xxh3 = 0;
-	for (i = 0; i < sizeof(xxh3); i++)
-		b->xxh3 = b->xxh3 << 8 | xxh3[i];
 	if (!geo) /* a running VM's own description has no state yet */
 		return 0;
 	if (!b->length || b->offset > geo->blob_size || b->length > geo->blob_size - b->offset)
@@ -124,6 +132,32 @@ static int decode_blob(yyjson_val *vm, struct blob_ref *b, const struct ledger_g
 			       "its device state, %" PRIu64 " bytes at %" PRIu64
 			       ", lies outside of the ledger's %" PRIu64 " bytes for it",
 			       b->length, b->offset, geo->blob_size);
+	return 0;
+}
+
+/* Absent: an older stage, or none wanted. */
+static int decode_canary(yyjson_val *vm, const struct extent *extent, struct canary *c, struct err *e)
+{
+	uint64_t most = extent->size / 4096;
+	const char *mode;
+	yyjson_val *obj;
+
+	if (!yyjson_obj_get(vm, "canary"))
+		return 0;
+	if (json_obj(vm, "canary", &obj, e) < 0 || json_str(obj, "mode", &mode, e) < 0 ||
+	    canary_mode_parse(mode, &c->mode, e) < 0)
+		return -1;
+	if (c->mode == CANARY_NONE)
+		return 0;
+	if (most > CANARY_PAGES_MAX)
+		most = CANARY_PAGES_MAX;
+	if (decode_hash(obj, "seed", &c->seed, e) < 0 ||
+	    json_u64(obj, "pages", most, &c->pages, e) < 0 ||
+	    decode_hash(obj, "sample", &c->sample, e) < 0 ||
+	    (c->mode == CANARY_FULL && decode_hash(obj, "whole", &c->whole, e) < 0))
+		return -1;
+	if (!c->pages)
+		return err_set(e, ERR_FORMAT, "a canary without pages");
 	return 0;
 }
 
@@ -176,7 +210,8 @@ static int decode_manifest_vm(yyjson_val *obj, const struct ledger_geometry *geo
 	if (json_u64(obj, "index", VM_MAX - 1, &index, e) < 0 || decode_vm(obj, &v->vm, e) < 0 ||
 	    decode_extent(obj, v, e) < 0 || decode_blob(obj, &v->blob, geo, e) < 0 ||
 	    json_bool(obj, "was_running", &v->was_running, e) < 0 ||
-	    json_bool(obj, "cpr_reboot", &v->cpr_reboot, e) < 0 || decode_disks(obj, v, e) < 0)
+	    json_bool(obj, "cpr_reboot", &v->cpr_reboot, e) < 0 || decode_disks(obj, v, e) < 0 ||
+	    decode_canary(obj, &v->extent, &v->canary, e) < 0)
 		return -1;
 	v->index = (unsigned int)index;
 	if (yyjson_obj_get(obj, "scope") && dup_str(obj, "scope", &v->scope, e) < 0)

@@ -54,4 +54,23 @@ _must_check_ int runstate_note_pause(const char *name, bool was_running, struct 
 _must_check_ int runstate_read_pause(const char *name, bool *was_running, struct err *e);
 _must_check_ int runstate_clear_pause(const char *name, struct err *e);
 
+/*
+ * State records: what the ledger says, and RUN_DIR/NAME/record, a note of what
+ * was last written in this boot. Whoever holds the DAX device can set a record
+ * in the ledger back; it cannot reach the note.
+ */
+
+/** record_read() - the later of the two, if both are about the same jump
+ * (generation and ticket). CHECKSUM and FORMAT: as ledger_record_read(), also
+ * for a note that cannot be read. */
+_must_check_ int record_read(const struct ledger *l, unsigned int index, const char *name,
+			     struct vm_record *out, struct err *e);
+
+/** record_write() - into the ledger, durable, then into the note. */
+_must_check_ int record_write(struct ledger *l, unsigned int index, const char *name,
+			      const struct vm_record *rec, struct err *e);
+
+/** record_later() - make @rec the later one of @rec and @note. */
+void record_later(struct vm_record *rec, const struct vm_record *note);
+
 #endif

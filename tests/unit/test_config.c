@@ -51,6 +51,7 @@ static void expect_defaults(const struct config *c)
 	assert_null(c->append);
 	assert_int_equal(c->flush_timeout_ms, 30000);
 	assert_int_equal(c->save_timeout_ms, 30000);
+	assert_int_equal(c->canaries, CANARY_SAMPLE);
 }
 
 static void no_file_gives_the_defaults(void **state)
@@ -83,7 +84,7 @@ static void every_key_is_read(void **state)
 	load("[region]\nmemmap = 16G!4G\nledger-size=64M\n"
 	     "[kexec]\nkernel = /boot/vmlinuz-7\ninitrd: /boot/initrd-7\n"
 	     "append = quiet ; nokaslr # not a comment\n"
-	     "flush-timeout = 1\nsave-timeout = 86400\n",
+	     "flush-timeout = 1\nsave-timeout = 86400\ncanaries = full\n",
 	     &c);
 	assert_true(c.have_region);
 	assert_int_equal(c.region_size, 16ULL << 30);
@@ -94,6 +95,7 @@ static void every_key_is_read(void **state)
 	assert_string_equal(c.append, "quiet ; nokaslr # not a comment");
 	assert_int_equal(c.flush_timeout_ms, 1000);
 	assert_int_equal(c.save_timeout_ms, 86400000);
+	assert_int_equal(c.canaries, CANARY_FULL);
 }
 
 static void unknown_names_are_errors(void **state)

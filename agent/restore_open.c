@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The way to the manifest, and what is asked of the ledger besides resuming. */
+#include <string.h>
+
+#include "restore.h"
+#include "runstate.h"
+
+void restore_init(struct restore *r, enum restore_who who)
+{
+	memset(r, 0, sizeof(*r));
+	r->who = who;
+	r->map.fd = -1;
+}
+
+void restore_close(struct restore *r)
+{
+	manifest_free(&r->m);
+	pmem_map_close(&r->map);
+	ticket_wipe(&r->ticket);
+}
+
+static int read_manifest(struct restore *r, struct err *e)
+{
+	_cleanup_buf_ struct buf json = { 0 };
+	uint64_t generation;
+
+	if (ledger_manifest_read(&r->ledger, r->ticket.key, &json, &generation, NULL, e) < 0)
+		return err_wrap(e, "manifest");
+	if (generation != r->ticket.generation)
+		return err_set(e, ERR_STALE, "the manifest is of jump %llu, the ticket of jump %llu",
+			       (unsigned long long)generation,
+			       (unsigned long long)r->ticket.generation);
+	if (manifest_decode(&json, &r->ledger.geo, &r->m, e) < 0)
+		return -1;
+	if (r->m.generation != generation || memcmp(r->m.ledger_uuid, r->ledger.geo.ledger_uuid, 16))
+		return err_set(e, ERR_MISMATCH, "the manifest was sealed for another ledger");
+	return 0;
+}
+
+int restore_open(struct restore *r, struct err *e)
+{
+	const struct ticket *t = &r->ticket;
+
+	ticket_id(t, r->ticket_id);
+	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0 ||
+	    pmem_find(t->region_start, t->region_size, t->namespace_uuid, &r->dev, e) < 0 ||
+	    pmem_open_ledger(&r->dev, &r->map, &r->ledger, e) < 0)
+		return -1;
+	if (memcmp(r->ledger.geo.ledger_uuid, t->ledger_uuid, 16))
+		return err_set(e, ERR_MISMATCH,
+			       "the ledger on this region is not the one that the ticket names");
+	if (read_manifest(r, e) < 0)
+		return -1;
+	marks_take(&r->marks, PHASE_REGION_READY, PHASE_HOST);
+	marks_attach(&r->marks, &r->ledger, r->ticket.generation, r->m.tsc_hz);
+	return 0;
+}
+
+int restore_pending(const struct restore *r, bool *pending, struct err *e)
+{
+	*pending = false;
+	for (unsigned int i = 0; i < r->m.nvms; i++) {
+		struct vm_record rec;
+
+		if (record_read(&r->ledger, r->m.vms[i].index, r->m.vms[i].vm.name, &rec, e) < 0)
+			return -1;
+		*pending |= rec.generation == r->m.generation &&
+			(rec.state == VM_SEALED || rec.state == VM_CLAIMED ||
+			 rec.state == VM_FAILED || rec.state == VM_RELEASED);
+	}
+	return 0;
+}
