@@ -1,37 +1,99 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "host.h"
 #include "runstate.h"
 
-static int discard(struct host *h, const struct extent_table *t, const char *name, bool *done,
-		   struct err *e)
+static int refuse_alive(const char *name, struct err *e)
 {
 	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
-	int index = extent_find(t, name);
 	struct err ignored = { 0 };
+
+	if (runstate_load(name, &rs, &ignored) < 0 || rs.pidfd < 0)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "its QEMU (pid %d) is alive; 'holdover abort' continues it, 'holdover "
+		       "stop --force %s' ends it",
+		       (int)rs.pid, name);
+}
+
+static int consume(struct host *h, unsigned int index, const char *name, struct vm_record *rec,
+		   struct err *e)
+{
+	rec->state = VM_CONSUMED;
+	rec->reason = ERR_NONE;
+	if (io_boot_id(rec->boot_id, e) < 0)
+		return -1;
+	return record_write(&h->ledger, index, name, rec, e);
+}
+
+/* Whatever the damaged record said: it is of the jump of the manifest, if there
+ * is one that can be read. */
+static int overwrite(struct host *h, unsigned int index, const char *name, struct err *e)
+{
+	_cleanup_buf_ struct buf json = { 0 };
+	struct vm_record rec = { .state = VM_CONSUMED };
+	struct err unknown = { 0 };
+
+	if (ledger_manifest_read(&h->ledger, NULL, &json, &rec.generation, rec.ticket_id, &unknown) <
+	    0)
+		rec = (struct vm_record){ .state = VM_CONSUMED };
+	if (io_boot_id(rec.boot_id, e) < 0 || ledger_record_overwrite(&h->ledger, index, &rec, e) < 0)
+		return -1;
+	return record_write(&h->ledger, index, name, &rec, e);
+}
+
+static int discard(struct host *h, const struct extent_table *t, const char *name, bool force,
+		   bool *done, struct err *e)
+{
+	int index = extent_find(t, name);
 	struct vm_record rec;
 
 	*done = false;
 	if (index < 0)
 		return err_set(e, ERR_ABSENT, "the ledger knows no VM %s", name);
-	if (ledger_record_read(&h->ledger, (unsigned int)index, &rec, e) < 0)
-		return -1;
+	if (record_read(&h->ledger, (unsigned int)index, name, &rec, e) < 0) {
+		if (e->kind != ERR_CHECKSUM || !force)
+			return -1;
+		err_clear(e);
+		/* A QEMU that lives is no obstacle: it is not touched, and
+		 * 'abort' could not read the record either. */
+		if (overwrite(h, (unsigned int)index, name, e) < 0)
+			return -1;
+		*done = true;
+		return 0;
+	}
 	if (!host_pending(rec.state))
 		return 0;
 	/* One that was released and lives has moved on: its saved state is worth
 	 * nothing, and giving it up does not touch the VM. */
-	if (rec.state != VM_RELEASED && runstate_load(name, &rs, &ignored) == 0 && rs.pidfd >= 0)
-		return err_set(e, ERR_REFUSED,
-			       "its QEMU (pid %d) is alive; 'holdover abort' continues it, 'holdover "
-			       "stop --force %s' ends it",
-			       (int)rs.pid, name);
-	rec.state = VM_CONSUMED;
-	if (io_boot_id(rec.boot_id, e) < 0 ||
-	    ledger_record_write(&h->ledger, (unsigned int)index, &rec, e) < 0)
+	if ((rec.state != VM_RELEASED && refuse_alive(name, e) < 0) ||
+	    consume(h, (unsigned int)index, name, &rec, e) < 0)
 		return -1;
 	*done = true;
+	return 0;
+}
+
+static int parse(int argc, char **argv, bool *force, struct err *e)
+{
+	static const struct option options[] = {
+		{ "force", no_argument, NULL, 'f' },
+		{ 0 },
+	};
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == '?')
+			return err_set(e, ERR_USAGE, "unknown option %s", argv[optind - 1]);
+		*force = true;
+	}
+	if (optind == argc)
+		return err_set(e, ERR_USAGE, "give the names of the VMs whose state to give up");
+	if (*force && optind + 1 != argc)
+		return err_set(e, ERR_USAGE, "--force takes one VM name");
 	return 0;
 }
 
@@ -41,18 +103,19 @@ static int run(const struct app *app, int argc, char **argv)
 	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
 	int failed = 0, discarded = 0;
 	struct err e = { 0 };
+	bool force = false;
 
-	if (argc < 2)
-		return cmd_usage(&cmd_discard, "give the names of the VMs whose state to give up");
 	if (!t)
 		return EXIT_FAILED;
+	if (parse(argc, argv, &force, &e) < 0)
+		return cmd_usage(&cmd_discard, "%s", e.msg);
 	if (host_open(&h, app, HOST_LOCK | HOST_LEDGER, &e) < 0 ||
 	    ledger_extents_read(&h.ledger, t, &e) < 0)
 		return cmd_fail(&e);
-	for (int i = 1; i < argc; i++) {
+	for (int i = optind; i < argc; i++) {
 		bool done;
 
-		if (discard(&h, t, argv[i], &done, &e) < 0) {
+		if (discard(&h, t, argv[i], force, &done, &e) < 0) {
 			err_wrap(&e, "vm %s", argv[i]);
 			cmd_fail(&e);
 			failed++;
@@ -62,8 +125,9 @@ static int run(const struct app *app, int argc, char **argv)
 		printf("%s: %s\n", argv[i],
 		       done ? "state given up; 'holdover run' starts it afresh" : "nothing waits");
 	}
+	/* As long as another record cannot be read, somebody may need them. */
 	if (discarded && host_drop_tickets(&h, &e) < 0)
-		return cmd_fail(&e);
+		cmd_say("holdover: the tickets stay: %s", e.msg);
 	if (failed)
 		return discarded ? EXIT_PARTIAL : EXIT_FAILED;
 	return discarded ? EXIT_DONE : EXIT_NOTHING;
@@ -71,9 +135,11 @@ static int run(const struct app *app, int argc, char **argv)
 
 const struct cmd cmd_discard = {
 	.name = "discard",
-	.args = "NAME...",
+	.args = "NAME... | --force NAME",
 	.summary = "give up the saved state of VMs, so that they can be started afresh",
 	.help = "Marks the state as consumed before anything else can use it. What the guest had in\n"
-		"memory is lost, as by a power cut; its disks stay as they are.\n",
+		"memory is lost, as by a power cut; its disks stay as they are.\n\n"
+		"  --force  also if the record of the VM's state is damaged, so that nobody can tell\n"
+		"           whether it waits\n",
 	.run = run,
 };

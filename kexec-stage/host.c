@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "qemu.h"
+#include "runstate.h"
 
 int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e)
 {
@@ -114,7 +115,7 @@ int host_any_pending(const struct host *h, char name[VM_NAME_MAX + 1], struct er
 
 		if (!*t->slot[i].name)
 			continue;
-		if (ledger_record_read(&h->ledger, i, &rec, e) < 0)
+		if (record_read(&h->ledger, i, t->slot[i].name, &rec, e) < 0)
 			return err_wrap(e, "vm %s", t->slot[i].name);
 		if (!host_pending(rec.state))
 			continue;

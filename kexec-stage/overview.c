@@ -54,8 +54,9 @@ static void from_record(struct overview_vm *v)
 	case VM_RELEASED:
 		set_state(v, "kept",
 			  "it may have run since its state was saved, so it is not resumed by itself; "
-			  "'holdover discard %s' gives its state up",
-			  v->name);
+			  "'holdover discard %s' gives its state up, 'holdover resume --never-ran %s' "
+			  "uses it if you know that it did not run",
+			  v->name, v->name);
 		break;
 	case VM_NONE:
 	case VM_RUNNING:
@@ -82,7 +83,7 @@ static int add_ledger(const struct host *h, struct overview *out, struct err *e)
 			continue;
 		v->index = (int)i;
 		v->extent = t->slot[i];
-		if (ledger_record_read(&h->ledger, i, &v->record, &why) == 0) {
+		if (record_read(&h->ledger, i, t->slot[i].name, &v->record, &why) == 0) {
 			from_record(v);
 			continue;
 		}

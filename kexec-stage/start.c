@@ -30,7 +30,7 @@ static int check_free(const struct host *h, const struct vm *vm, int index, stru
 			       vm->name, vm->qemu, strerror(errno));
 	if (index < 0)
 		return 0;
-	if (ledger_record_read(&h->ledger, (unsigned int)index, &rec, e) < 0)
+	if (record_read(&h->ledger, (unsigned int)index, vm->name, &rec, e) < 0)
 		return err_wrap(e, "vm %s", vm->name);
 	if (host_pending(rec.state))
 		return err_set(e, ERR_REFUSED,
@@ -50,7 +50,7 @@ static int drop_idle_extents(const struct host *h, struct extent_table *t, const
 
 		if (!*t->slot[i].name || !strcmp(t->slot[i].name, but) || runs(t->slot[i].name))
 			continue;
-		if (ledger_record_read(&h->ledger, i, &rec, e) < 0)
+		if (record_read(&h->ledger, i, t->slot[i].name, &rec, e) < 0)
 			return err_wrap(e, "vm %s", t->slot[i].name);
 		if (!host_pending(rec.state))
 			memset(&t->slot[i], 0, sizeof(t->slot[i]));
