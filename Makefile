@@ -67,6 +67,7 @@ test_src := $(sort $(wildcard tests/unit/*.c tests/fault/*.c))
 test_mains := $(filter tests/unit/test_% tests/fault/test_%,$(test_src))
 helper_mains := $(filter tests/unit/fake_% tests/fault/fake_%,$(test_src))
 fuzz_src := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+walk_src := $(sort $(wildcard tests/fault/walk/*.c))
 support_src := $(filter-out $(test_mains) $(helper_mains),$(test_src))
 programs := $(patsubst agent/main.c,$(B)/holdover-agent,$(patsubst kexec-stage/main.c,$(B)/holdover,$(main_src)))
 
@@ -81,6 +82,8 @@ musl_cflags := $(common) $(CFLAGS) -fstack-protector-strong -fno-asynchronous-un
 	-Itests/unit -Itests/fault -isystem $(B)/deps/musl/include -idirafter $(B)/deps/musl/kinc
 musl_ldflags := -static -Wl,--gc-sections -Wl,-z,noexecstack -Wl,--build-id=none \
 	-L$(B)/deps/musl/lib $(LDFLAGS)
+
+fault_cflags = $(musl_cflags) -DHOLDOVER_FAULTS
 
 asan_cflags := $(common) -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -Itests/unit -Itests/fault -isystem $(B)/deps/glibc/include
@@ -152,6 +155,7 @@ objs = $(patsubst %.c,$(B)/$(1)/%.o,$(2))
 $(eval $(call flags_rule,musl,$(MUSL_CC) $(musl_cflags) $(musl_ldflags)))
 $(eval $(call flags_rule,asan,$(CC) $(asan_cflags) $(asan_ldflags)))
 $(eval $(call flags_rule,fuzz,$(CLANG) $(fuzz_cflags) $(fuzz_ldflags)))
+$(eval $(call flags_rule,fault,$(MUSL_CC) $(fault_cflags) $(musl_ldflags)))
 $(eval $(call flags_rule,clang,$(CLANG) $(clang_cflags)))
 
 $(B)/musl/%.o: %.c $(B)/musl/.flags | $(B)/deps/musl/.stamp
@@ -167,6 +171,11 @@ $(B)/asan/%.o: %.c $(B)/asan/.flags | $(B)/deps/glibc/.stamp
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(asan_cflags) $(cppflags) -c $< -o $@
 
+$(B)/fault/%.o: %.c $(B)/fault/.flags | $(B)/deps/musl/.stamp
+	$(say) FAULT $@
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(fault_cflags) $(cppflags) -c $< -o $@
+
 $(B)/clang/%.o: %.c $(B)/clang/.flags | $(B)/deps/glibc/.stamp
 	$(say) CLANG $@
 	@mkdir -p $(@D)
@@ -179,7 +188,7 @@ $(B)/fuzz/%.o: %.c $(B)/fuzz/.flags | $(B)/deps/glibc/.stamp
 
 # Only what prints the version is compiled again when it changes.
 version_src := $(if $(wildcard lib agent kexec-stage),$(shell grep -ls HOLDOVER_VERSION lib/*.c agent/*.c kexec-stage/*.c))
-version_objs := $(foreach v,musl asan fuzz clang,$(call objs,$(v),$(version_src)))
+version_objs := $(foreach v,musl asan fuzz clang fault,$(call objs,$(v),$(version_src)))
 $(version_objs): cppflags := -DHOLDOVER_VERSION='"$(VERSION)"'
 $(version_objs): $(B)/.version
 $(B)/.version: FORCE
@@ -212,6 +221,21 @@ $(B)/holdover: $(call objs,musl,kexec-stage/main.c $(stage_src) $(agent_src)) $(
 $(B)/holdover-agent: $(call objs,musl,agent/main.c $(agent_src)) $(B)/musl/libholdover.a
 	$(link_program)
 
+# ---- the programs of the fault-point walk --------------------------------------------------------
+
+# with fault points, and a region and a kernel made of files in place of the real ones
+walk_out := lib/kexec.c lib/kexec_freeze.c $(filter-out lib/pmem_map.c,$(wildcard lib/pmem_*.c))
+walk_in := $(filter-out tests/fault/walk/qemu.c,$(walk_src))
+walk_programs := $(addprefix $(B)/fault/,holdover holdover-agent qemu)
+
+$(B)/fault/libholdover.a: $(call objs,fault,$(filter-out $(walk_out),$(lib_src)) $(walk_in))
+$(B)/fault/holdover: $(call objs,fault,kexec-stage/main.c $(stage_src) $(agent_src))
+$(B)/fault/holdover-agent: $(call objs,fault,agent/main.c $(agent_src))
+$(B)/fault/qemu: $(call objs,fault,tests/fault/walk/qemu.c)
+$(walk_programs): $(B)/fault/libholdover.a
+	$(say) LINK $@
+	$(Q)$(MUSL_CC) -o $@ $(filter %.o,$^) $(B)/fault/libholdover.a $(musl_ldflags) $(dep_libs)
+
 # ---- tests -------------------------------------------------------------------------------------
 
 # A test that needs more of the linker says so on a line of its own: /* link: -Wl,--wrap=pwrite */
@@ -228,9 +252,9 @@ $(musl_tests): $(B)/musl/%: $(B)/musl/%.o $(B)/musl/libsupport.a $(B)/musl/libte
 	$(say) LINK $@
 	$(Q)$(MUSL_CC) -o $@ $^ $(call link_of,$*.c) $(musl_ldflags) $(dep_libs) -lcmocka
 
-tests: $(asan_tests) $(musl_tests)
+tests: $(asan_tests) $(musl_tests) $(walk_programs)
 
-clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test_src) $(fuzz_src))
+clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test_src) $(fuzz_src) $(walk_src))
 
 fuzzers := $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
 
@@ -265,7 +289,7 @@ bench: all
 
 format:
 	$(Q)clang-format -i $(wildcard lib/*.[ch] agent/*.[ch] kexec-stage/*.[ch] deps/shim/*.[ch] deps/shim/uuid/*.h \
-		tests/unit/*.[ch] tests/fault/*.[ch] tests/fuzz/*.[ch] tests/boot/*.[ch] tests/boot/*/*.[ch])
+		tests/unit/*.[ch] tests/fault/*.[ch] tests/fault/*/*.[ch] tests/fuzz/*.[ch] tests/boot/*.[ch] tests/boot/*/*.[ch])
 
 # ---- install -----------------------------------------------------------------------------------
 
@@ -319,9 +343,9 @@ uninstall:
 install uninstall: SHELL := /bin/bash
 
 clean:
-	rm -rf $(B)/holdover $(B)/holdover-agent $(B)/musl $(B)/asan $(B)/clang $(B)/fuzz $(B)/results $(B)/.version
+	rm -rf $(B)/holdover $(B)/holdover-agent $(B)/musl $(B)/asan $(B)/clang $(B)/fuzz $(B)/fault $(B)/results $(B)/.version
 
 distclean:
 	rm -rf $(B)
 
--include $(shell find $(B)/musl $(B)/asan $(B)/fuzz $(B)/clang -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/musl $(B)/asan $(B)/fuzz $(B)/fault $(B)/clang -name '*.d' 2>/dev/null)

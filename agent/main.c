@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "io.h"
+#include "fault.h"
 #include "log.h"
 #include "params.h"
 #include "qemu.h"
@@ -55,7 +56,11 @@ static int take_ticket(struct restore *r, struct err *e)
 	if (io_mkdir_p(HOLDOVER_RUN_DIR, 0700, e) < 0 ||
 	    ticket_save(HOLDOVER_RUN_DIR "/ticket", &r->ticket, e) < 0)
 		return -1;
-	return ticket_shred(TICKET_IN_INITRAMFS, e);
+	FAULT(ticket_taken);
+	if (ticket_shred(TICKET_IN_INITRAMFS, e) < 0)
+		return -1;
+	FAULT(ticket_moved);
+	return 0;
 }
 
 /* 0 also when there was nothing to resume: then @report says vms 0. */
@@ -79,8 +84,10 @@ static int resume(struct restore *r, struct restore_report *report, struct err *
 	marks_take(&r->marks, PHASE_AGENT_DONE, PHASE_HOST);
 	for (unsigned int i = 0; i < report->vms; i++)
 		report_log(&report->vm[i]);
+	FAULT(agent_resumed);
 	if (report_write(report, r, e) < 0 || restore_pending(r, &pending, e) < 0)
 		return -1;
+	FAULT(agent_reported);
 	/* The other copy lies on the real root, which may still be read-only:
 	 * holdover-resume.service removes it. */
 	return pending ? 0 : ticket_shred(HOLDOVER_RUN_DIR "/ticket", e);

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "disk.h"
+#include "fault.h"
 #include "load.h"
 #include "log.h"
 #include "qemu.h"
@@ -185,6 +186,8 @@ static int claim(struct job *j, struct err *e)
 	if (write_record(j, VM_CLAIMED, ERR_NONE, e) < 0)
 		return -1;
 	j->claimed = true;
+	if (FAULT_FAILS(claimed, e))
+		return -1;
 	marks_take(&r->marks, PHASE_CLAIMED, j->mv->index);
 	return 0;
 }
@@ -204,6 +207,7 @@ static int on_connected(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	(void)e;
+	FAULT(qemu_connected);
 	marks_take(&j->r->marks, PHASE_CONNECTED, j->mv->index);
 	return 0;
 }
@@ -213,6 +217,7 @@ static int on_loaded(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	(void)e;
+	FAULT(state_loaded);
 	marks_take(&j->r->marks, PHASE_LOADED, j->mv->index);
 	return 0;
 }
@@ -226,15 +231,19 @@ static int on_commit(struct load *l, struct err *e)
 	    write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
 		return -1;
 	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);
-	return 0;
+	return FAULT_FAILS(released, e) ? -1 : 0;
 }
 
 static int on_running(struct load *l, struct err *e)
 {
 	struct job *j = l->ctx;
 
+	FAULT(vm_continued);
 	marks_take(&j->r->marks, PHASE_RUNNING, j->mv->index);
-	return write_record(j, VM_RUNNING, ERR_NONE, e);
+	if (write_record(j, VM_RUNNING, ERR_NONE, e) < 0)
+		return -1;
+	FAULT(running_recorded);
+	return 0;
 }
 
 static int launch(struct job *j, struct err *e)
@@ -253,7 +262,10 @@ static int launch(struct job *j, struct err *e)
 
 	if (r->root && sysroot_prepare(r->root, e) < 0)
 		return -1;
-	if (qemu_start(&launch, &j->proc, e) < 0 || note_running(j, e) < 0)
+	if (qemu_start(&launch, &j->proc, e) < 0)
+		return -1;
+	FAULT(qemu_started);
+	if (note_running(j, e) < 0 || FAULT_FAILS(qemu_noted, e))
 		return -1;
 	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);
 	qmp_init(&j->qmp, steal_fd(&j->proc.ctl));
@@ -299,7 +311,9 @@ static void settle(struct job *j)
 			log_err("vm %s: %s", j->mv->vm.name, e.msg);
 		break;
 	}
+	FAULT(failure_recorded);
 	qemu_proc_kill(&j->proc);
+	FAULT(failed_qemu_killed);
 	if (j->claimed && runstate_forget(j->mv->vm.name, &e) < 0)
 		log_warn("vm %s: %s", j->mv->vm.name, e.msg);
 }

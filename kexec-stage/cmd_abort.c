@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kexec.h"
+#include "fault.h"
 #include "stage.h"
 
 static bool lives(const char *name)
@@ -40,6 +41,7 @@ static int unseal(struct host *h, unsigned int *n, struct err *e)
 		rec.reason = rec.state == VM_FAILED ? ERR_EXITED : ERR_NONE;
 		if (ledger_record_write(&h->ledger, i, &rec, e) < 0)
 			return err_wrap(e, "vm %s", t->slot[i].name);
+		FAULT(vm_unsealed);
 		(*n)++;
 	}
 	return 0;
@@ -72,8 +74,10 @@ static int abort_jump(struct host *h, struct stage *s, unsigned int *undone, str
 		return -1;
 	if (loaded && kexec_unload(e) < 0)
 		return -1;
+	FAULT(kernel_unloaded);
 	if (host_drop_tickets(h, e) < 0)
 		return -1;
+	FAULT(tickets_dropped);
 	*undone = unsealed + paused + loaded;
 	if (stage_continue_all(s, e))
 		return -1;

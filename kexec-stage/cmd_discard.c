@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "fault.h"
 #include "runstate.h"
 
 static int refuse_alive(const char *name, struct err *e)
@@ -72,6 +73,7 @@ static int discard(struct host *h, const struct extent_table *t, const char *nam
 	if ((rec.state != VM_RELEASED && refuse_alive(name, e) < 0) ||
 	    consume(h, (unsigned int)index, name, &rec, e) < 0)
 		return -1;
+	FAULT(vm_consumed);
 	*done = true;
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kexec.h"
+#include "fault.h"
 #include "log.h"
 #include "preflight.h"
 
@@ -116,7 +117,9 @@ static int jump(struct stage *s, struct err *e)
 
 	kexec_freeze(&frozen, s->h->cfg.flush_timeout_ms, &skipped);
 	marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
+	FAULT(frozen);
 	kexec_jump(e);
+	FAULT(jump_failed);
 	kexec_thaw(&frozen);
 	return -1;
 }
@@ -139,7 +142,7 @@ static int stage_and_jump(struct stage *s, const struct target *t, struct err *e
 		return -1;
 	cmd_say("pausing and saving %u VM%s", s->n, s->n == 1 ? "" : "s");
 	if (stage_save_all(s, e) < 0 || stage_seal(s, e) < 0 || stage_recheck(s, e) < 0 ||
-	    check_interrupted(e) < 0)
+	    FAULT_FAILS(sealed_and_checked, e) || check_interrupted(e) < 0)
 		return -1;
 	return jump(s, e);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "fault.h"
 #include "out.h"
 #include "qemu.h"
 #include "report.h"
@@ -85,6 +86,7 @@ static int resume(struct restore *r, const struct opts *o, struct restore_report
 	 * could only be misused. */
 	if (ticket_shred(HOLDOVER_TICKET_COPY, e) < 0)
 		return -1;
+	FAULT(ticket_copy_spent);
 	return ticket_shred(HOLDOVER_RUN_DIR "/ticket", e);
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "fault.h"
 #include "runstate.h"
 #include "vmctl.h"
 
@@ -121,6 +122,7 @@ static int stop(const struct opts *o, struct err *e)
 			       "a jump left it paused; 'holdover abort' sets that right first");
 	if ((o->force ? end_by_force(o, rs.pidfd, e) : power_down(o, rs.pidfd, e)) < 0)
 		return -1;
+	FAULT(qemu_stopped);
 	return runstate_forget(o->name, e);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "qemu.h"
 #include "runstate.h"
 
@@ -135,5 +136,6 @@ int host_drop_tickets(const struct host *h, struct err *e)
 		return 0;
 	if (ticket_shred(HOLDOVER_TICKET_COPY, e) < 0)
 		return -1;
+	FAULT(ticket_copy_shredded);
 	return ticket_shred(HOLDOVER_RUN_DIR "/ticket", e);
 }

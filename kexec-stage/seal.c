@@ -14,6 +14,7 @@
 #include <sys/utsname.h>
 
 #include "disk.h"
+#include "fault.h"
 #include "kexec.h"
 #include "stage.h"
 
@@ -31,6 +32,7 @@ static int write_blob(struct stage *s, struct stage_vm *v, uint64_t *offset, str
 	r = ledger_blob_write(&s->h->ledger, v->rs.m.vms[0].vm.name, s->ticket.generation,
 			      s->ticket.key, p, len, &v->blob, e);
 	munmap(p, len);
+	FAULT(state_written);
 	*offset += (len + BLOB_ALIGN - 1) & ~(uint64_t)(BLOB_ALIGN - 1);
 	return r;
 }
@@ -155,15 +157,17 @@ int stage_seal(struct stage *s, struct err *e)
 			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
 	s->ticket_saved = true;
 	if (io_mkdir_p(HOLDOVER_LIB_DIR, 0700, e) < 0 ||
-	    ticket_save(HOLDOVER_TICKET_COPY, &s->ticket, e) < 0 || write_manifest(s, e) < 0)
+	    ticket_save(HOLDOVER_TICKET_COPY, &s->ticket, e) < 0 ||
+	    FAULT_FAILS(ticket_copy_saved, e) || write_manifest(s, e) < 0 ||
+	    FAULT_FAILS(manifest_written, e))
 		return err_wrap(e, "sealing");
 	for (unsigned int i = 0; i < s->n; i++) {
 		s->vm[i].sealed = true;
-		if (write_record(s, &s->vm[i], VM_SEALED, e) < 0)
+		if (write_record(s, &s->vm[i], VM_SEALED, e) < 0 || FAULT_FAILS(vm_sealed, e))
 			return err_wrap(e, "sealing");
 	}
 	marks_take(&s->marks, PHASE_SEALED, PHASE_HOST);
-	if (read_back(s, e) < 0)
+	if (read_back(s, e) < 0 || FAULT_FAILS(seal_read_back, e))
 		return err_wrap(e, "reading the seal back");
 	return 0;
 }
@@ -180,17 +184,20 @@ int stage_abort(struct stage *s, struct err *e)
 			return err_wrap(e,
 					"the seal could not be undone, so the VMs stay paused; "
 					"run 'holdover abort'");
+		FAULT(vm_aborted);
 		s->vm[i].sealed = false;
 	}
 	if (s->loaded && kexec_unload(e) < 0)
 		return err_wrap(e,
 				"the loaded kernel could not be unloaded, so the VMs stay "
 				"paused; run 'holdover abort'");
+	FAULT(kernel_dropped);
 	s->loaded = false;
 	/* Of no use any more without a seal: its failure must not keep VMs
 	 * paused. */
 	if (s->ticket_saved && ticket_shred(HOLDOVER_TICKET_COPY, &why) < 0)
 		cmd_say("holdover: %s", why.msg);
+	FAULT(ticket_copy_dropped);
 	marks_take(&s->marks, PHASE_ABORTED, PHASE_HOST);
 	return stage_continue_all(s, e) ? -1 : 0;
 }

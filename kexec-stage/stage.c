@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "disk.h"
+#include "fault.h"
 #include "kexec.h"
 #include "qemu.h"
 #include "vmctl.h"
@@ -113,13 +114,14 @@ static int on_pausing(struct save *sv, struct err *e)
 	if (runstate_note_pause(sv->vm_name, sv->was_running, e) < 0)
 		return -1;
 	v->paused_here = true;
-	return 0;
+	return FAULT_FAILS(pause_noted, e) ? -1 : 0;
 }
 
 static void on_paused(struct save *sv)
 {
 	struct stage_vm *v = sv->ctx;
 
+	FAULT(paused);
 	if (!v->stage->rehearsal)
 		marks_take(&v->stage->marks, PHASE_PAUSED, index_of(v));
 }
@@ -128,6 +130,7 @@ static void on_saved(struct save *sv)
 {
 	struct stage_vm *v = sv->ctx;
 
+	FAULT(saved);
 	if (!v->stage->rehearsal)
 		marks_take(&v->stage->marks, PHASE_SAVED, index_of(v));
 }
@@ -202,7 +205,11 @@ static int continue_one(struct stage_vm *v, struct err *e)
 		*e = p->err;
 		return -1;
 	}
-	return runstate_clear_pause(name_of(v), e);
+	FAULT(continued);
+	if (runstate_clear_pause(name_of(v), e) < 0)
+		return -1;
+	FAULT(pause_note_cleared);
+	return 0;
 }
 
 unsigned int stage_continue_all(struct stage *s, struct err *e)
@@ -262,7 +269,10 @@ int stage_load_kernel(struct stage *s, const struct target *t, struct err *e)
 	_cleanup_close_ int initrd = -1;
 	struct buf cpio = { 0 };
 
-	if (kexec_unload(e) < 0 || ticket_cpio(&s->ticket, &cpio, e) < 0)
+	if (kexec_unload(e) < 0)
+		return -1;
+	FAULT(other_kernel_unloaded);
+	if (ticket_cpio(&s->ticket, &cpio, e) < 0)
 		return -1;
 	initrd = kexec_initrd(t->initrd, &cpio, e);
 	sodium_memzero(cpio.data, cpio.len);
@@ -270,7 +280,9 @@ int stage_load_kernel(struct stage *s, const struct target *t, struct err *e)
 	if (initrd < 0)
 		return -1;
 	s->loaded = true;
-	return kexec_load_file(t->kernel, initrd, t->cmdline, e);
+	if (kexec_load_file(t->kernel, initrd, t->cmdline, e) < 0)
+		return -1;
+	return FAULT_FAILS(kernel_loaded, e) ? -1 : 0;
 }
 
 int stage_recheck(struct stage *s, struct err *e)

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "qemu.h"
 #include "unit.h"
 #include "vmctl.h"
@@ -79,6 +80,7 @@ static int place(struct host *h, const struct vm *vm, struct extent_table *t, st
 		return err_wrap(e, "vm %s", vm->name);
 	if (ledger_extents_write(&h->ledger, t, e) < 0)
 		return -1;
+	FAULT(extent_written);
 	return index;
 }
 
@@ -117,8 +119,12 @@ static int launch(struct host *h, const struct vm *vm, const struct extent *exte
 		.scope = unit_manager_present() ? scope : NULL,
 	};
 
-	if (pmem_zero(h->dev.path, extent->offset, extent->size, e) < 0 || qemu_start(&l, proc, e) < 0)
+	if (pmem_zero(h->dev.path, extent->offset, extent->size, e) < 0)
 		return err_wrap(e, "vm %s", vm->name);
+	FAULT(ram_zeroed);
+	if (qemu_start(&l, proc, e) < 0)
+		return err_wrap(e, "vm %s", vm->name);
+	FAULT(fresh_qemu_started);
 	return 0;
 }
 
@@ -136,6 +142,7 @@ static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsi
 	if (describe(h, vm, vm->machine, scope, index, extent, &rs->m, e) < 0 ||
 	    runstate_save(rs, e) < 0)
 		return -1;
+	FAULT(fresh_qemu_noted);
 	manifest_free(&rs->m);
 	qmp_init(&q, steal_fd(&proc->ctl));
 	if (qmp_handshake(&q, VMCTL_TIMEOUT_MS, NULL, e) < 0 ||
@@ -145,7 +152,11 @@ static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsi
 	}
 	if (describe(h, vm, machine, scope, index, extent, &rs->m, e) < 0 || runstate_save(rs, e) < 0)
 		return -1;
-	return vmctl_cont(&q, e);
+	FAULT(fresh_qemu_described);
+	if (vmctl_cont(&q, e) < 0)
+		return -1;
+	FAULT(fresh_vm_runs);
+	return 0;
 }
 
 int start_vm(struct host *h, const struct vm *vm, struct runstate *rs, struct err *e)

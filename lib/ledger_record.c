@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ledger_impl.h"
+#include "fault.h"
 
 const char *vm_state_name(enum vm_state s)
 {
@@ -146,8 +147,10 @@ int ledger_record_write(struct ledger *l, unsigned int index, const struct vm_re
 	if (record_encode(rec, index, to, n < 0 ? 1 : le64toh(old[n].seq) + 1, &m, e) < 0)
 		return -1;
 	at = record_offset(l, index, to);
-	if (media_store(&l->media, at, &zero, sizeof(zero), e) < 0 ||
-	    media_store(&l->media, at, &m, sizeof(m), e) < 0)
+	if (media_store(&l->media, at, &zero, sizeof(zero), e) < 0)
+		return -1;
+	FAULT(record_wiped);
+	if (media_store(&l->media, at, &m, sizeof(m), e) < 0)
 		return -1;
 	return media_verify(&l->media, at, &m, sizeof(m), "a state record", e);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ledger_impl.h"
+#include "fault.h"
 
 bool all_zero(const void *p, size_t len)
 {
@@ -234,8 +235,10 @@ int pair_write(struct ledger *l, const struct slot_pair *p, uint64_t seq, const 
 	line_encode(&line, p->magic, seq, payload, len);
 	if (slot_wipe(l, p, to, e) < 0 ||
 	    media_store(&l->media, p->line[to] + LEDGER_PAGE, payload, len, e) < 0 ||
-	    media_verify(&l->media, p->line[to] + LEDGER_PAGE, payload, len, p->what, e) < 0 ||
-	    media_store(&l->media, p->line[to], &line, sizeof(line), e) < 0)
+	    media_verify(&l->media, p->line[to] + LEDGER_PAGE, payload, len, p->what, e) < 0)
+		return -1;
+	FAULT(slot_filled);
+	if (media_store(&l->media, p->line[to], &line, sizeof(line), e) < 0)
 		return -1;
 	return media_verify(&l->media, p->line[to], &line, sizeof(line), p->what, e);
 }

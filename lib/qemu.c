@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "fault.h"
 #include "io.h"
 #include "unit.h"
 
@@ -221,6 +222,7 @@ static int spawn(const struct qemu_launch *launch, struct child *c, struct qemu_
 	if (p.pidfd < 0)
 		return err_sys(e, errno, "pidfd of process %d", (int)p.pid);
 	close(steal_fd(&failed_w));
+	FAULT(qemu_forked);
 	if (launch->scope &&
 	    unit_start_scope(launch->scope, launch->vm->name, p.pid, SCOPE_TIMEOUT_MS, e) < 0)
 		return err_wrap(e, "scope %s", launch->scope);

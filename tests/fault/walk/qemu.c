@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A QEMU whose guest is a counter in the VM's real RAM, and which keeps score:
+ * each event is one line "PID NAME EVENT COUNTER DETAIL" of /bench/score.
+ *
+ * The guest takes a step (adds one to the first word of each page) at `cont`,
+ * at `stop` and whenever it is asked for its status while it runs. The device
+ * state holds the counter, so that a VM continued with a state older than its
+ * RAM notices: that scores CORRUPT, as do RAM of another VM, RAM that is not
+ * zero at a fresh start, and two processes that hold one VM's RAM (DOUBLE).
+ *
+ * /bench/NAME.mode, if there: "COMMAND WHAT [SKIP]": at that command, after
+ * SKIP times without, see enum what below.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "io.h"
+#include "json.h"
+
+#define MONITORS 2
+#define PAGE 4096
+#define STATE_SIZE 6000
+
+/* First page of the guest's RAM; each page begins with the counter. */
+struct ram {
+	uint64_t counter;
+	char name[56];
+};
+
+struct monitor {
+	int listen, client;
+	int fd; /* passed along with the command being read */
+	size_t len;
+	char line[16384];
+};
+
+static struct {
+	struct monitor mon[MONITORS];
+	unsigned int nmon;
+	const char *name, *status, *migrate;
+	uint8_t *ram;
+	uint64_t ram_size;
+	uint64_t counter; /* of the devices */
+	int state_fd;
+	bool ever_ran;
+} vm = { .status = "running", .migrate = "", .state_fd = -1 };
+
+/* ---- score --------------------------------------------------------------- */
+
+static _printf_(2, 3) void score(const char *event, const char *fmt, ...)
+{
+	char text[2048], detail[1900];
+	int fd = open("/bench/score", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	vsnprintf(detail, sizeof(detail), fmt, ap);
+	va_end(ap);
+	n = snprintf(text, sizeof(text), "%d %s %s %" PRIu64 " %s\n", (int)getpid(), vm.name, event,
+		     vm.counter, detail);
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		_exit(98);
+	close(fd);
+}
+
+/* ---- guest --------------------------------------------------------------- */
+
+static void step(void)
+{
+	char path[128];
+	int fd;
+
+	vm.counter++;
+	for (uint64_t at = 0; at < vm.ram_size; at += PAGE)
+		memcpy(vm.ram + at, &vm.counter, sizeof(vm.counter));
+	snprintf(path, sizeof(path), "/disk/%s.img", vm.name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && pwrite(fd, &vm.counter, sizeof(vm.counter), 0) < 0)
+		_exit(97);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void check_ram(void)
+{
+	const struct ram *r = (const struct ram *)vm.ram;
+
+	if (strcmp(r->name, vm.name))
+		score("CORRUPT", "RAM is of '%.40s'", r->name);
+	for (uint64_t at = 0; at < vm.ram_size; at += PAGE) {
+		uint64_t counter;
+
+		memcpy(&counter, vm.ram + at, sizeof(counter));
+		if (counter == vm.counter)
+			continue;
+		score("CORRUPT", "RAM says %" PRIu64 " at %" PRIu64, counter, at);
+		return;
+	}
+}
+
+static void fresh(void)
+{
+	static const uint8_t zero[PAGE];
+
+	for (uint64_t at = 0; at < vm.ram_size; at += PAGE)
+		if (memcmp(vm.ram + at, zero, PAGE)) {
+			score("CORRUPT", "a fresh VM sees somebody's RAM at %" PRIu64, at);
+			break;
+		}
+	snprintf(((struct ram *)vm.ram)->name, sizeof(((struct ram *)vm.ram)->name), "%s", vm.name);
+}
+
+/* Held as long as this process lives. */
+static void own(void)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/bench/%s.lock", vm.name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		score("DOUBLE", "another process has this VM's RAM");
+}
+
+/* ---- what goes wrong ------------------------------------------------------ */
+
+/*
+ * exit, hang	as QEMU may
+ * refuse	an error for an answer
+ * garbage	a line that is not JSON
+ * half		half an answer, then nothing more
+ * events	many events before the answer
+ * stderr	more than a pipe holds
+ * slow		the answer comes after 300 ms
+ * selfcont	somebody else's `cont` comes first
+ * cut		half of the device state
+ * failed	a migration that fails
+ */
+static char mode_command[64], mode_what[32];
+static unsigned int mode_skip;
+
+static void read_mode(void)
+{
+	char path[128], line[128];
+	struct err ignored = { 0 };
+
+	snprintf(path, sizeof(path), "/bench/%s.mode", vm.name);
+	if (io_read_line(path, line, sizeof(line), &ignored) < 0)
+		return;
+	if (sscanf(line, "%63s %31s %u", mode_command, mode_what, &mode_skip) < 2)
+		_exit(96);
+}
+
+static bool asked(const char *what)
+{
+	return !strcmp(mode_what, what);
+}
+
+/* ---- monitors ------------------------------------------------------------- */
+
+static void send_text(const struct monitor *m, const char *text, size_t n)
+{
+	while (n && m->client >= 0) {
+		ssize_t r = send(m->client, text, n, MSG_NOSIGNAL);
+
+		if (r <= 0)
+			return;
+		text += r;
+		n -= (size_t)r;
+	}
+}
+
+static _printf_(2, 3) void say(const struct monitor *m, const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text) - 2, fmt, ap);
+	va_end(ap);
+	memcpy(text + n, "\r\n", 2);
+	send_text(m, text, (size_t)n + 2);
+}
+
+static void event(const char *name, const char *status)
+{
+	for (unsigned int i = 0; i < vm.nmon; i++)
+		if (status)
+			say(&vm.mon[i],
+			    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, "
+			    "\"event\": \"%s\", \"data\": {\"status\": \"%s\"}}",
+			    name, status);
+		else
+			say(&vm.mon[i],
+			    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, "
+			    "\"event\": \"%s\"}",
+			    name);
+}
+
+static void migration(const char *status)
+{
+	vm.migrate = status;
+	event("MIGRATION", status);
+}
+
+/* ---- commands: each returns its value as JSON, NULL for an error ---------- */
+
+static const char *const ok = "{}";
+
+static const char *query_status(const char **error)
+{
+	static char text[96];
+
+	(void)error;
+	if (!strcmp(vm.status, "running"))
+		step();
+	snprintf(text, sizeof(text), "{\"status\": \"%s\", \"running\": %s}", vm.status,
+		 strcmp(vm.status, "running") ? "false" : "true");
+	return text;
+}
+
+static const char *stop(const char **error)
+{
+	(void)error;
+	if (strcmp(vm.status, "running"))
+		return ok;
+	step();
+	vm.status = "paused";
+	score("stop", "-");
+	event("STOP", NULL);
+	return ok;
+}
+
+static const char *cont(const char **error)
+{
+	if (!strcmp(vm.status, "running"))
+		return ok;
+	if (!strcmp(vm.status, "inmigrate")) {
+		*error = "the walk's QEMU has nothing to run yet";
+		return NULL;
+	}
+	score("cont", "%s", vm.status);
+	check_ram();
+	vm.ever_ran = true;
+	vm.status = "running";
+	step();
+	event("RESUME", NULL);
+	return ok;
+}
+
+static const char *query_migrate(const char **error)
+{
+	static char text[128];
+
+	(void)error;
+	snprintf(text, sizeof(text), "{\"status\": \"%s\"%s}", vm.migrate,
+		 strcmp(vm.migrate, "failed") ? "" : ", \"error-desc\": \"as was asked for\"");
+	return *vm.migrate ? text : ok;
+}
+
+static const char *query_caps(const char **error)
+{
+	(void)error;
+	return "[{\"capability\": \"x-ignore-shared\", \"state\": false}, "
+	       "{\"capability\": \"events\", \"state\": false}]";
+}
+
+static const char *query_params(const char **error)
+{
+	(void)error;
+	return "{\"max-bandwidth\": 134217728, \"mode\": \"normal\"}";
+}
+
+static const char *take_fd(const char **error)
+{
+	if (vm.state_fd >= 0)
+		return "{\"fdset-id\": 0, \"fd\": 20}";
+	*error = "No file descriptor supplied via SCM_RIGHTS";
+	return NULL;
+}
+
+static void make_state(char text[STATE_SIZE])
+{
+	int n = snprintf(text, STATE_SIZE, "walk %s %" PRIu64 "\n", vm.name, vm.counter);
+
+	for (int i = n; i < STATE_SIZE; i++)
+		text[i] = (char)('a' + (i + (int)vm.counter) % 26);
+}
+
+static const char *migrate(const char **error)
+{
+	size_t n = asked("cut") ? STATE_SIZE / 2 : STATE_SIZE;
+	char state[STATE_SIZE];
+
+	if (!strcmp(vm.status, "postmigrate")) {
+		*error = "Can't migrate the vm that was paused due to previous migration";
+		return NULL;
+	}
+	if (!strcmp(vm.status, "running"))
+		stop(error);
+	migration("setup");
+	make_state(state);
+	if (asked("failed") || pwrite(vm.state_fd, state, n, 0) != (ssize_t)n) {
+		migration("failed");
+		return ok;
+	}
+	score("save", "-");
+	vm.status = "postmigrate";
+	migration("completed");
+	return ok;
+}
+
+static const char *migrate_incoming(const char **error)
+{
+	char text[STATE_SIZE + 1] = "", want[STATE_SIZE], name[64] = "";
+	ssize_t n = pread(vm.state_fd, text, sizeof(text), 0);
+
+	(void)error;
+	migration("setup");
+	if (n == STATE_SIZE && sscanf(text, "walk %63s %" SCNu64, name, &vm.counter) == 2)
+		make_state(want);
+	if (n != STATE_SIZE || strcmp(name, vm.name) || memcmp(text, want, STATE_SIZE)) {
+		score("badstate", "%zd bytes of '%s'", n, name);
+		fprintf(stderr, "walk QEMU: load of migration failed: Invalid argument\n");
+		exit(1);
+	}
+	score("load", "-");
+	vm.status = "paused";
+	migration("completed");
+	return ok;
+}
+
+static const char *quit(const char **error)
+{
+	(void)error;
+	exit(0);
+}
+
+static const char *machine(const char **error)
+{
+	(void)error;
+	return "\"pc-q35-10.0-machine\"";
+}
+
+static const char *blocks(const char **error)
+{
+	static char text[256];
+	char path[128];
+
+	(void)error;
+	snprintf(path, sizeof(path), "/disk/%s.img", vm.name);
+	if (access(path, F_OK))
+		return "[]";
+	snprintf(text, sizeof(text),
+		 "[{\"device\": \"d0\", \"inserted\": {\"ro\": false, \"image\": {\"filename\": "
+		 "\"%s\"}}}]",
+		 path);
+	return text;
+}
+
+static const char *nothing(const char **error)
+{
+	(void)error;
+	return ok;
+}
+
+static const struct {
+	const char *name;
+	const char *(*run)(const char **error);
+} commands[] = {
+	{ "query-status", query_status },
+	{ "stop", stop },
+	{ "cont", cont },
+	{ "query-migrate", query_migrate },
+	{ "query-migrate-capabilities", query_caps },
+	{ "query-migrate-parameters", query_params },
+	{ "add-fd", take_fd },
+	{ "getfd", take_fd },
+	{ "migrate", migrate },
+	{ "migrate-incoming", migrate_incoming },
+	{ "quit", quit },
+	{ "system_powerdown", quit },
+	{ "qom-get", machine },
+	{ "query-block", blocks },
+	{ "qmp_capabilities", nothing },
+	{ "migrate-set-capabilities", nothing },
+	{ "migrate-set-parameters", nothing },
+	{ "migrate_cancel", nothing },
+	{ "remove-fd", nothing },
+	{ "announce-self", nothing },
+};
+
+static void misbehave(struct monitor *m)
+{
+	static const struct timespec slow = { .tv_nsec = 300000000 };
+	const char *error = NULL;
+
+	score("mode", "%s", mode_what);
+	if (asked("exit")) {
+		fprintf(stderr, "walk QEMU: asked to exit\n");
+		exit(1);
+	}
+	while (asked("hang"))
+		pause();
+	if (asked("garbage"))
+		say(m, "garbage");
+	if (asked("half")) {
+		send_text(m, "{\"return\": {", 12);
+		for (;;)
+			pause();
+	}
+	for (unsigned int i = 0; asked("events") && i < 500; i++)
+		event("BALLOON_CHANGE", NULL);
+	for (unsigned int i = 0; asked("stderr") && i < 4000; i++)
+		fprintf(stderr, "walk QEMU: line %u of very many that nobody wants to read\n", i);
+	if (asked("slow"))
+		nanosleep(&slow, NULL);
+	if (asked("selfcont"))
+		cont(&error);
+}
+
+static void execute(struct monitor *m, const char *name, uint64_t id)
+{
+	const char *error = "The command has not been found", *value = NULL;
+	bool mine;
+
+	if (m->fd >= 0) {
+		scope_close(&vm.state_fd);
+		vm.state_fd = steal_fd(&m->fd);
+	}
+	read_mode();
+	mine = !strcmp(mode_command, name);
+	{
+		static unsigned int passed;
+
+		mine = mine && passed++ >= mode_skip;
+	}
+	if (mine)
+		misbehave(m);
+	else
+		mode_what[0] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			value = commands[i].run(&error);
+	if (asked("refuse")) {
+		value = NULL;
+		error = "as was asked for";
+	}
+	if (value)
+		say(m, "{\"return\": %s, \"id\": %" PRIu64 "}", value, id);
+	else
+		say(m,
+		    "{\"id\": %" PRIu64
+		    ", \"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}",
+		    id, error);
+}
+
+static void greet(struct monitor *m)
+{
+	m->client = accept4(m->listen, NULL, NULL, SOCK_CLOEXEC);
+	m->len = 0;
+	m->fd = -1;
+	say(m, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 13, \"minor\": 0, \"major\": 10}, "
+	       "\"package\": \"walk\"}, \"capabilities\": [\"oob\"]}}");
+}
+
+static void hear(struct monitor *m)
+{
+	char ctl[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = m->line + m->len, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl)
+	};
+	_cleanup_json_ yyjson_doc *doc = NULL;
+	struct cmsghdr *c;
+	yyjson_val *root;
+	const char *name;
+
+	if (m->len == sizeof(m->line) - 1 || recvmsg(m->client, &msg, MSG_CMSG_CLOEXEC) != 1) {
+		close(steal_fd(&m->client));
+		return;
+	}
+	c = CMSG_FIRSTHDR(&msg);
+	if (c)
+		memcpy(&m->fd, CMSG_DATA(c), sizeof(int));
+	if (m->line[m->len++] != '\n')
+		return;
+	doc = yyjson_read(m->line, m->len, 0);
+	m->len = 0;
+	root = yyjson_doc_get_root(doc);
+	name = yyjson_get_str(yyjson_obj_get(root, "execute"));
+	execute(m, name ? name : "", yyjson_get_uint(yyjson_obj_get(root, "id")));
+}
+
+/* ---- start ----------------------------------------------------------------- */
+
+static const char *after(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p ? p + strlen(key) : NULL;
+}
+
+static void map_ram(const char *object)
+{
+	const char *size = after(object, ",size="), *path = after(object, ",mem-path=");
+	const char *offset = after(object, ",offset=");
+	char text[128];
+	struct err e = { 0 };
+	int fd;
+
+	if (!size || !path)
+		_exit(95);
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(size, ","), size);
+	if (io_parse_size(text, &vm.ram_size, &e) < 0)
+		_exit(95);
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(path, ","), path);
+	fd = open(text, O_RDWR | O_CLOEXEC);
+	vm.ram = mmap(NULL, vm.ram_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		      (off_t)(offset ? strtoull(offset, NULL, 10) : 0));
+	if (vm.ram == MAP_FAILED)
+		_exit(95);
+	close(fd);
+}
+
+static void arguments(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *fd;
+
+		if (!strcmp(argv[i], "-S") && strcmp(vm.status, "inmigrate"))
+			vm.status = "prelaunch";
+		if (i + 1 == argc)
+			break;
+		fd = strstr(argv[i + 1], ",fd=");
+		if (!strcmp(argv[i], "-incoming"))
+			vm.status = "inmigrate";
+		else if (!strcmp(argv[i], "-name"))
+			vm.name = argv[i + 1];
+		else if (!strcmp(argv[i], "-object"))
+			map_ram(argv[i + 1]);
+		else if (!strcmp(argv[i], "-chardev") && fd && vm.nmon < MONITORS)
+			vm.mon[vm.nmon++] = (struct monitor){ .listen = (int)strtol(fd + 4, NULL, 10),
+							      .client = -1 };
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd pfd[MONITORS];
+	char args[1500] = "";
+
+	if (argc > 2 && !strcmp(argv[1], "-machine") && !strcmp(argv[2], "help")) {
+		puts("Supported machines are:\npc-q35-10.0          the walk's");
+		return 0;
+	}
+	arguments(argc, argv);
+	if (!vm.name || !vm.ram)
+		return 95;
+	for (int i = 1; i < argc; i++)
+		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", argv[i]);
+	score("start", "%s", args);
+	own();
+	if (strcmp(vm.status, "inmigrate"))
+		fresh();
+	read_mode();
+	if (!strcmp(mode_command, "start"))
+		misbehave(&vm.mon[0]);
+	mode_what[0] = '\0';
+	for (;;) {
+		for (unsigned int i = 0; i < vm.nmon; i++)
+			pfd[i] = (struct pollfd){
+				.fd = vm.mon[i].client >= 0 ? vm.mon[i].client : vm.mon[i].listen,
+				.events = POLLIN,
+			};
+		if (poll(pfd, vm.nmon, -1) < 0 && errno != EINTR)
+			return 94;
+		for (unsigned int i = 0; i < vm.nmon; i++) {
+			if (!pfd[i].revents)
+				continue;
+			if (vm.mon[i].client >= 0)
+				hear(&vm.mon[i]);
+			else
+				greet(&vm.mon[i]);
+		}
+	}
+}
