@@ -108,6 +108,17 @@ static void unknown_names_are_errors(void **state)
 	refuse("[region]\nMEMMAP = 1G!4G\n", 2, "'MEMMAP'", NULL, NULL);
 }
 
+static void canaries_are_one_of_three(void **state)
+{
+	_cleanup_config_ struct config c = { 0 };
+
+	(void)state;
+	load("[kexec]\ncanaries = none\n", &c);
+	assert_int_equal(c.canaries, CANARY_NONE);
+	refuse("[kexec]\ncanaries = all\n", 2, "canaries", "'all'", "sample");
+	refuse("[kexec]\ncanaries =\n", 2, "canaries", "none", "full");
+}
+
 static void lines_that_say_nothing_are_errors(void **state)
 {
 	(void)state;
@@ -294,6 +305,7 @@ int main(void)
 		CASE(empty_file_gives_the_defaults),
 		CASE(every_key_is_read),
 		CASE(unknown_names_are_errors),
+		CASE(canaries_are_one_of_three),
 		CASE(lines_that_say_nothing_are_errors),
 		CASE(a_key_given_twice_is_an_error),
 		CASE(bad_regions_are_errors),

@@ -56,6 +56,11 @@ static void sample(struct manifest *m)
 	vms[0].was_running = true;
 	vms[0].disks = disks;
 	vms[0].ndisks = 2;
+	vms[0].canary = (struct canary){ .mode = CANARY_FULL,
+					 .seed = 0x8000000000000001ULL,
+					 .pages = 1536,
+					 .sample = 0x0807060504030201ULL,
+					 .whole = UINT64_MAX };
 	vms[0].scope = "holdover-db1.scope";
 	vms[1] = vms[0];
 	strcpy(vms[1].vm.name, "b");
@@ -70,6 +75,7 @@ static void sample(struct manifest *m)
 	vms[1].cpr_reboot = true;
 	vms[1].disks = NULL;
 	vms[1].ndisks = 0;
+	vms[1].canary = (struct canary){ .mode = CANARY_SAMPLE, .pages = 1, .sample = 7 };
 	vms[1].scope = NULL;
 	memset(m, 0, sizeof(*m));
 	m->generation = 9;
@@ -113,6 +119,7 @@ static void same_vm(const struct manifest_vm *a, const struct manifest_vm *b)
 		assert_true(a->disks[i].size == b->disks[i].size);
 		assert_true(a->disks[i].mtime_ns == b->disks[i].mtime_ns);
 	}
+	assert_memory_equal(&a->canary, &b->canary, sizeof(a->canary));
 	assert_int_equal(!a->scope, !b->scope);
 	if (a->scope)
 		assert_string_equal(a->scope, b->scope);
@@ -266,6 +273,14 @@ static const struct edit edits[] = {
 	{ "0123456789abcdef", "0123456789abcdeg", ERR_FORMAT, "fs_uuid" },
 	{ "0123456789abcdef", "", ERR_NONE, "" },
 	{ "\"block\":false,", "", ERR_FORMAT, "block" },
+	{ "\"mode\":\"full\"", "\"mode\":\"most\"", ERR_FORMAT, "most" },
+	{ "\"mode\":\"full\"", "\"mode\":\"none\"", ERR_NONE, "" },
+	{ "\"canary\":{", "\"canary\":[{}],\"c\":{", ERR_FORMAT, "canary" },
+	{ "\"seed\":\"8", "\"seed\":\"", ERR_FORMAT, "seed" },
+	{ "\"pages\":1536", "\"pages\":0", ERR_FORMAT, "pages" },
+	{ "\"pages\":1536", "\"pages\":1537", ERR_FORMAT, "pages" },
+	{ "\"sample\":\"08", "\"sample\":\"8", ERR_FORMAT, "sample" },
+	{ "\"whole\"", "\"half\"", ERR_FORMAT, "whole" },
 	{ "\"scope\":\"holdover-db1.scope\"", "\"scope\":null", ERR_FORMAT, "scope" },
 	{ "{", "{\"new\":[1,{}],", ERR_NONE, "" },
 	{ "{\"name\"", "{\"new\":null,\"name\"", ERR_NONE, "" },
@@ -289,6 +304,19 @@ static void every_change_is_judged(void **state)
 				 err_kind_name(e.kind), e.msg);
 		err_clear(&e);
 	}
+}
+
+/* What an older stage writes, and one with canaries = none. */
+static void without_a_canary(void **state)
+{
+	_cleanup_manifest_ struct manifest got = { .generation = 0 };
+	_cleanup_buf_ struct buf json = edited("\"canary\":{", "\"other\":{");
+	struct err e = { .kind = ERR_NONE };
+
+	(void)state;
+	assert_ok(manifest_decode(&json, &geo, &got, &e), e);
+	assert_int_equal(got.vms[0].canary.mode, CANARY_NONE);
+	assert_int_equal(got.vms[1].canary.mode, CANARY_SAMPLE);
 }
 
 /* state.json of a running VM: no ledger to hold it against. */
@@ -388,6 +416,7 @@ int main(void)
 		cmocka_unit_test_setup(a_manifest_without_vms, setup),
 		cmocka_unit_test_setup(what_json_cannot_say_is_refused, setup),
 		cmocka_unit_test_setup(every_change_is_judged, setup),
+		cmocka_unit_test_setup(without_a_canary, setup),
 		cmocka_unit_test_setup(without_a_ledger, setup),
 		cmocka_unit_test_setup(every_prefix_is_refused, setup),
 		cmocka_unit_test_setup(limits, setup),
