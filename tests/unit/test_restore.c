@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* link: -Wl,--wrap=qemu_start,--wrap=load_plan,--wrap=plan_run */
+/*
+ * The engine's decisions, with a QEMU that is a sleeping process: which VMs are
+ * resumed, what their records say afterwards, and what becomes of the process.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ledger_fixture.h"
+#include "load.h"
+#include "qemu.h"
+#include "restore.h"
+#include "runstate.h"
+
+#define MIB (1ULL << 20)
+#define GENERATION 7
+#define RAM "/run/ram"
+
+/**
+ * struct bench - a sealed VM and what the engine does to it
+ * @starts: QEMUs started
+ * @conts: VMs that were let run
+ * @last: the QEMU started last
+ * @scribble: QEMU writes into its RAM while it loads
+ * @no_cont: `cont` is refused and QEMU says that it never ran
+ */
+static struct bench {
+	struct fixture f;
+	struct restore r;
+	struct restore_report report;
+	struct manifest_vm mv;
+	uint8_t key[TICKET_KEY];
+	struct load *load;
+	unsigned int starts, conts;
+	pid_t last;
+	bool scribble, no_cont;
+} b;
+
+static pid_t sleeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static bool lives(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) == 0;
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void change_ram(uint64_t at)
+{
+	uint8_t page[4096];
+	int fd = open(RAM, O_RDWR | O_CLOEXEC);
+
+	memset(page, 0x5a, sizeof(page));
+	assert_true(fd >= 0);
+	for (unsigned int i = 0; i < 16; i++, at += sizeof(page))
+		assert_int_equal(pwrite(fd, page, sizeof(page), (off_t)at), sizeof(page));
+	close(fd);
+}
+
+int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct err *e);
+void __wrap_load_plan(struct plan *p, struct load *l, struct qmp *q, int pidfd, int timeout_ms);
+unsigned int __wrap_plan_run(struct plan *const *plans, unsigned int n);
+
+int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct err *e)
+{
+	assert_true(launch->incoming);
+	b.starts++;
+	out->pid = b.last = sleeper();
+	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
+	return qemu_start_time(out->pid, &out->start_time, e);
+}
+
+void __wrap_load_plan(struct plan *p, struct load *l, struct qmp *q, int pidfd, int timeout_ms)
+{
+	(void)q;
+	(void)pidfd;
+	(void)timeout_ms;
+	memset(p, 0, sizeof(*p));
+	b.load = l;
+}
+
+static int play(struct load *l, struct err *e)
+{
+	if (b.scribble)
+		change_ram(b.mv.extent.offset);
+	if (l->connected(l, e) < 0 || l->loaded(l, e) < 0 || l->commit(l, e) < 0)
+		return -1;
+	l->committed = true;
+	l->never_ran = b.no_cont;
+	if (b.no_cont)
+		return err_set(e, ERR_REFUSED, "no write lock");
+	b.conts++;
+	l->resumed = true;
+	return l->running(l, e);
+}
+
+unsigned int __wrap_plan_run(struct plan *const *plans, unsigned int n)
+{
+	if (n)
+		plans[0]->failed = play(b.load, &plans[0]->err) < 0;
+	return n ? plans[0]->failed : 0;
+}
+
+static int own_run(void **state)
+{
+	(void)state;
+	return unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ?
+		-1 :
+		0;
+}
+
+static void record_is(enum vm_state state, enum err_kind reason)
+{
+	struct vm_record rec;
+	struct err e = { 0 };
+
+	assert_ok(ledger_record_read(&b.f.l, 0, &rec, &e), e);
+	assert_string_equal(vm_state_name(rec.state), vm_state_name(state));
+	assert_string_equal(err_kind_name(rec.reason), err_kind_name(reason));
+}
+
+/* By somebody in an earlier boot, or by another holder of the device. */
+static void set_record(enum vm_state state)
+{
+	struct vm_record rec = { .state = state, .attempt = 1, .generation = GENERATION };
+	struct err e = { 0 };
+
+	memcpy(rec.ticket_id, b.r.ticket_id, 16);
+	memset(rec.boot_id, 0xb0, 16);
+	assert_ok(ledger_record_write(&b.f.l, 0, &rec, &e), e);
+}
+
+static void seal(enum canary_mode mode)
+{
+	struct canary_ram ram = { .path = RAM, .offset = 2 * MIB, .size = 4 * MIB };
+	static const char blob[] = "device state";
+	static char *no_args[] = { NULL };
+	struct err e = { 0 };
+
+	b.mv = (struct manifest_vm){
+		.vm = { .name = "db1",
+			.qemu = "/usr/bin/qemu-system-x86_64",
+			.machine = "pc-q35-10.0",
+			.memory = 4 * MIB,
+			.memdev = "ram",
+			.args = no_args,
+			.timeout_ms = 1000 },
+		.extent = { .name = "db1", .offset = 2 * MIB, .size = 4 * MIB },
+		.was_running = true,
+	};
+	assert_ok(canary_take(&ram, mode, 1, &b.mv.canary, &e), e);
+	assert_ok(ledger_blob_write(&b.f.l, "db1", GENERATION, b.key, blob, sizeof(blob),
+				    &b.mv.blob, &e),
+		  e);
+	set_record(VM_SEALED);
+}
+
+static void begin(enum restore_who who)
+{
+	struct err e = { 0 };
+
+	restore_init(&b.r, who);
+	b.r.ledger = b.f.l;
+	b.r.m = (struct manifest){ .generation = GENERATION, .vms = &b.mv, .nvms = 1 };
+	memcpy(b.r.ticket.key, b.key, TICKET_KEY);
+	b.r.ticket.generation = GENERATION;
+	ledger_key_id(b.key, b.r.ticket_id);
+	assert_ok(io_boot_id(b.r.boot_id, &e), e);
+	snprintf(b.r.dev.path, sizeof(b.r.dev.path), "%s", RAM);
+}
+
+static int setup(void **state)
+{
+	int fd;
+
+	(void)state;
+	memset(&b, 0, sizeof(b));
+	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0)
+		return -1;
+	fd = open(RAM, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, 8 * MIB) < 0)
+		return -1;
+	close(fd);
+	fixture_setup(&b.f);
+	fixture_key(1, b.key);
+	begin(RESTORE_AGENT);
+	seal(CANARY_SAMPLE);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (b.last)
+		end(b.last);
+	fixture_teardown(&b.f);
+	return umount2("/run", MNT_DETACH);
+}
+
+static void go(enum restore_result want, const char *says)
+{
+	struct err e = { 0 };
+
+	assert_ok(restore_vms(&b.r, &b.report, &e), e);
+	assert_int_equal(b.report.vms, 1);
+	if (b.report.vm[0].result != want || !strstr(b.report.vm[0].err.msg, says))
+		fail_msg("%s: %s", restore_result_name(b.report.vm[0].result),
+			 b.report.vm[0].err.msg);
+}
+
+/* ---- canaries ------------------------------------------------------------ */
+
+static void untouched_ram_is_resumed(void **state)
+{
+	(void)state;
+	for (unsigned int mode = CANARY_NONE; mode < CANARY_MODES; mode++) {
+		unlink(HOLDOVER_RUN_DIR "/db1/record");
+		seal((enum canary_mode)mode);
+		go(RESTORE_RUNNING, "");
+		record_is(VM_RUNNING, ERR_NONE);
+		assert_int_equal(b.conts, mode + 1);
+		assert_true(lives(b.last));
+		end(b.last);
+		b.last = 0;
+	}
+}
+
+static void changed_ram_is_kept(void **state)
+{
+	(void)state;
+	change_ram(b.mv.extent.offset + MIB);
+	go(RESTORE_FAILED, "RAM was changed since it was saved");
+	assert_int_equal(b.report.vm[0].err.kind, ERR_MISMATCH);
+	assert_int_equal(b.report.failed, 1);
+	record_is(VM_FAILED, ERR_MISMATCH);
+	assert_int_equal(b.starts, 1);
+	assert_int_equal(b.conts, 0);
+	assert_false(lives(b.last));
+	b.last = 0;
+	/* and stays so when the operator tries */
+	begin(RESTORE_OPERATOR);
+	go(RESTORE_FAILED, "RAM was changed since it was saved");
+	assert_int_equal(b.conts, 0);
+	b.last = 0;
+}
+
+static void a_qemu_that_writes_is_noticed(void **state)
+{
+	(void)state;
+	b.scribble = true;
+	go(RESTORE_FAILED, "RAM was changed since it was saved");
+	record_is(VM_FAILED, ERR_MISMATCH);
+	assert_int_equal(b.conts, 0);
+	assert_false(lives(b.last));
+	b.last = 0;
+}
+
+static void other_vms_ram_does_not_count(void **state)
+{
+	(void)state;
+	change_ram(0);
+	change_ram(b.mv.extent.offset + b.mv.extent.size);
+	go(RESTORE_RUNNING, "");
+}
+
+static void a_full_one_comes_before_qemu(void **state)
+{
+	(void)state;
+	seal(CANARY_FULL);
+	change_ram(b.mv.extent.offset + b.mv.extent.size - MIB);
+	go(RESTORE_FAILED, "RAM was changed since it was saved");
+	assert_int_equal(b.starts, 0);
+	record_is(VM_SEALED, ERR_NONE);
+}
+
+static void the_second_copy_demands_canaries(void **state)
+{
+	(void)state;
+	seal(CANARY_NONE);
+	begin(RESTORE_OPERATOR);
+	b.r.second_copy = true;
+	go(RESTORE_KEPT, "without canaries");
+	assert_int_equal(b.report.vm[0].err.kind, ERR_REFUSED);
+	assert_int_equal(b.starts, 0);
+	record_is(VM_SEALED, ERR_NONE);
+	seal(CANARY_SAMPLE);
+	begin(RESTORE_OPERATOR);
+	b.r.second_copy = true;
+	go(RESTORE_RUNNING, "");
+}
+
+static void the_boots_own_ticket_needs_none(void **state)
+{
+	(void)state;
+	seal(CANARY_NONE);
+	begin(RESTORE_LATE);
+	go(RESTORE_RUNNING, "");
+}
+
+/* ---- --never-ran --------------------------------------------------------- */
+
+static void never_ran(enum canary_mode mode)
+{
+	seal(mode);
+	set_record(VM_RELEASED);
+	begin(RESTORE_OPERATOR);
+	b.r.never_ran = true;
+}
+
+static void released_is_kept_without_the_word(void **state)
+{
+	(void)state;
+	never_ran(CANARY_SAMPLE);
+	b.r.never_ran = false;
+	go(RESTORE_KEPT, "--never-ran");
+	b.r.never_ran = true;
+	b.r.who = RESTORE_LATE;
+	go(RESTORE_KEPT, "--never-ran");
+	b.r.who = RESTORE_AGENT;
+	go(RESTORE_KEPT, "--never-ran");
+	assert_int_equal(b.starts, 0);
+	record_is(VM_RELEASED, ERR_NONE);
+}
+
+static void released_is_resumed_on_the_operators_word(void **state)
+{
+	(void)state;
+	never_ran(CANARY_SAMPLE);
+	go(RESTORE_RUNNING, "");
+	record_is(VM_RUNNING, ERR_NONE);
+	assert_int_equal(b.conts, 1);
+	/* Once. */
+	go(RESTORE_NOT_TRIED, "");
+	assert_int_equal(b.conts, 1);
+}
+
+static void changed_ram_contradicts_it(void **state)
+{
+	(void)state;
+	never_ran(CANARY_SAMPLE);
+	change_ram(b.mv.extent.offset);
+	go(RESTORE_FAILED, "RAM was changed since it was saved");
+	assert_int_equal(b.starts, 0);
+	/* Not FAILED: that could be resumed without anybody's word. */
+	record_is(VM_RELEASED, ERR_NONE);
+}
+
+static void without_canaries_it_counts_for_nothing(void **state)
+{
+	(void)state;
+	never_ran(CANARY_NONE);
+	go(RESTORE_KEPT, "without canaries");
+	assert_int_equal(b.starts, 0);
+	record_is(VM_RELEASED, ERR_NONE);
+}
+
+static void a_rotten_state_leaves_released(void **state)
+{
+	(void)state;
+	never_ran(CANARY_SAMPLE);
+	b.mv.blob.mac[0] ^= 1;
+	go(RESTORE_FAILED, "device state");
+	record_is(VM_RELEASED, ERR_NONE);
+}
+
+static void a_live_qemu_contradicts_it(void **state)
+{
+	struct runstate rs = RUNSTATE_INIT;
+	struct err e = { 0 };
+
+	(void)state;
+	never_ran(CANARY_SAMPLE);
+	rs.pid = b.last = sleeper();
+	assert_ok(qemu_start_time(rs.pid, &rs.start_time, &e), e);
+	rs.m = b.r.m;
+	assert_ok(io_mkdir_p(HOLDOVER_RUN_DIR "/db1", 0700, &e), e);
+	assert_ok(runstate_save(&rs, &e), e);
+	go(RESTORE_KEPT, "is alive");
+	assert_true(lives(b.last));
+	assert_int_equal(access(HOLDOVER_RUN_DIR "/db1/state.json", F_OK), 0);
+	record_is(VM_RELEASED, ERR_NONE);
+	/* Of a claimed one nobody needs the QEMU. */
+	set_record(VM_CLAIMED);
+	rs.pid = b.last;
+	go(RESTORE_RUNNING, "");
+	assert_false(lives(rs.pid));
+}
+
+/* ---- within one boot ----------------------------------------------------- */
+
+static void set_back_to_sealed_after_running(void **state)
+{
+	static const enum restore_who who[] = { RESTORE_AGENT, RESTORE_LATE, RESTORE_OPERATOR };
+
+	(void)state;
+	go(RESTORE_RUNNING, "");
+	for (size_t i = 0; i < ARRAY_LEN(who); i++) {
+		set_record(VM_SEALED);
+		begin(who[i]);
+		go(RESTORE_NOT_TRIED, "");
+	}
+	assert_int_equal(b.conts, 1);
+	assert_true(lives(b.last));
+}
+
+static void set_back_to_sealed_after_released(void **state)
+{
+	struct vm_record rec = { .state = VM_RELEASED, .generation = GENERATION };
+	struct err e = { 0 };
+
+	(void)state;
+	memcpy(rec.ticket_id, b.r.ticket_id, 16);
+	assert_ok(record_write(&b.f.l, 0, "db1", &rec, &e), e);
+	set_record(VM_SEALED);
+	begin(RESTORE_OPERATOR);
+	go(RESTORE_KEPT, "may have run");
+	assert_int_equal(b.starts, 0);
+}
+
+static void it_is_still_pending_then(void **state)
+{
+	struct err e = { 0 };
+	bool pending;
+
+	(void)state;
+	go(RESTORE_RUNNING, "");
+	set_record(VM_SEALED);
+	assert_ok(restore_pending(&b.r, &pending, &e), e);
+	assert_false(pending);
+}
+
+static void one_that_never_ran_is_tried_again(void **state)
+{
+	(void)state;
+	b.no_cont = true;
+	go(RESTORE_FAILED, "no write lock");
+	record_is(VM_FAILED, ERR_REFUSED);
+	b.no_cont = false;
+	begin(RESTORE_OPERATOR);
+	go(RESTORE_RUNNING, "");
+	assert_int_equal(b.conts, 1);
+}
+
+int main(void)
+{
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(untouched_ram_is_resumed),
+		CASE(changed_ram_is_kept),
+		CASE(a_qemu_that_writes_is_noticed),
+		CASE(other_vms_ram_does_not_count),
+		CASE(a_full_one_comes_before_qemu),
+		CASE(the_second_copy_demands_canaries),
+		CASE(the_boots_own_ticket_needs_none),
+		CASE(released_is_kept_without_the_word),
+		CASE(released_is_resumed_on_the_operators_word),
+		CASE(changed_ram_contradicts_it),
+		CASE(without_canaries_it_counts_for_nothing),
+		CASE(a_rotten_state_leaves_released),
+		CASE(a_live_qemu_contradicts_it),
+		CASE(set_back_to_sealed_after_running),
+		CASE(set_back_to_sealed_after_released),
+		CASE(it_is_still_pending_then),
+		CASE(one_that_never_ran_is_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, own_run, NULL);
+}
