@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "disk.h"
+#include "leftover.h"
 #include "fault.h"
 #include "load.h"
 #include "log.h"
@@ -87,47 +88,6 @@ static int check_ram(const struct job *j, bool whole, struct err *e)
 	return canary_check(&ram, &j->mv->canary, whole, e);
 }
 
-/* The QEMU of an earlier attempt of this boot: its pidfd, or -1. */
-static int leftover(const char *name, pid_t *pid)
-{
-	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
-	struct err ignored = { 0 };
-
-	if (runstate_load(name, &rs, &ignored) < 0)
-		return -1;
-	*pid = rs.pid;
-	return steal_fd(&rs.pidfd);
-}
-
-/* Whether the operator's word is contradicted: a released QEMU that still
- * lives may be running, and must be looked at first. */
-static int check_released(const struct job *j, struct err *e)
-{
-	const char *name = j->mv->vm.name;
-	_cleanup_close_ int pidfd = -1;
-	pid_t pid = 0;
-
-	if (j->rec.state != VM_RELEASED)
-		return 0;
-	pidfd = leftover(name, &pid);
-	if (pidfd < 0)
-		return 0;
-	return err_set(e, ERR_REFUSED,
-		       "its QEMU (pid %d) is alive and may be running; 'holdover stop --force %s' ends it",
-		       (int)pid, name);
-}
-
-/* One that was not released has not run; two on one RAM must never be. */
-static void kill_leftover(const char *name)
-{
-	struct qemu_proc p = QEMU_PROC_INIT;
-	pid_t pid;
-
-	p.pidfd = leftover(name, &pid);
-	if (p.pidfd >= 0)
-		qemu_proc_kill(&p);
-}
-
 /* May this VM be resumed here and now? Fills in the outcome if not. */
 static bool consider(struct job *j)
 {
@@ -150,7 +110,7 @@ static bool consider(struct job *j)
 		break;
 	}
 	if (decide_canary(j->mv->canary.mode, r->second_copy, j->rec.state, e) < 0 ||
-	    check_released(j, e) < 0) {
+	    (j->rec.state == VM_RELEASED && leftover_check(j->mv->vm.name, e) < 0)) {
 		j->out->result = RESTORE_KEPT;
 		return false;
 	}
@@ -176,7 +136,7 @@ static int claim(struct job *j, struct err *e)
 				       &j->mv->blob, e);
 	if (j->state_fd < 0)
 		return err_wrap(e, "device state");
-	kill_leftover(j->mv->vm.name);
+	leftover_kill(j->mv->vm.name);
 	/* All of the RAM now, when no QEMU waits: it takes its time. A claim
 	 * on RELEASED gives up what is known, so it must be worth it. */
 	if ((j->mv->canary.mode == CANARY_FULL || j->rec.state == VM_RELEASED) &&
@@ -192,9 +152,12 @@ static int claim(struct job *j, struct err *e)
 	return 0;
 }
 
-static int note_running(const struct job *j, struct err *e)
+/* Before it executes QEMU: one that nobody knows of could not be ended by the
+ * next attempt. */
+static int note_born(void *ctx, const struct qemu_proc *p, struct err *e)
 {
-	struct runstate rs = { .pid = j->proc.pid, .start_time = j->proc.start_time };
+	struct runstate rs = { .pid = p->pid, .start_time = p->start_time };
+	const struct job *j = ctx;
 
 	rs.m = j->r->m;
 	rs.m.vms = j->mv;
@@ -257,15 +220,14 @@ static int launch(struct job *j, struct err *e)
 		.root = r->root,
 		.survive = r->who == RESTORE_AGENT,
 		.scope = unit_manager_present() ? j->mv->scope : NULL,
+		.born = note_born,
+		.ctx = j,
 	};
 	int timeout_ms = j->mv->vm.timeout_ms;
 
 	if (r->root && sysroot_prepare(r->root, e) < 0)
 		return -1;
-	if (qemu_start(&launch, &j->proc, e) < 0)
-		return -1;
-	FAULT(qemu_started);
-	if (note_running(j, e) < 0 || FAULT_FAILS(qemu_noted, e))
+	if (qemu_start(&launch, &j->proc, e) < 0 || FAULT_FAILS(qemu_started, e))
 		return -1;
 	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);
 	qmp_init(&j->qmp, steal_fd(&j->proc.ctl));

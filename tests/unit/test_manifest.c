@@ -21,6 +21,13 @@ static int setup(void **state)
 	return 0;
 }
 
+static const struct canary full = { .mode = CANARY_FULL,
+				    .seed = 0x8000000000000001ULL,
+				    .pages = 1536,
+				    .sample = 0x0807060504030201ULL,
+				    .whole = UINT64_MAX };
+static const struct canary sampled = { .mode = CANARY_SAMPLE, .pages = 1, .sample = 7 };
+
 /* Two VMs on the fixture's device, made of static strings: never freed. */
 static void sample(struct manifest *m)
 {
@@ -56,11 +63,7 @@ static void sample(struct manifest *m)
 	vms[0].was_running = true;
 	vms[0].disks = disks;
 	vms[0].ndisks = 2;
-	vms[0].canary = (struct canary){ .mode = CANARY_FULL,
-					 .seed = 0x8000000000000001ULL,
-					 .pages = 1536,
-					 .sample = 0x0807060504030201ULL,
-					 .whole = UINT64_MAX };
+	vms[0].canary = full;
 	vms[0].scope = "holdover-db1.scope";
 	vms[1] = vms[0];
 	strcpy(vms[1].vm.name, "b");
@@ -75,7 +78,7 @@ static void sample(struct manifest *m)
 	vms[1].cpr_reboot = true;
 	vms[1].disks = NULL;
 	vms[1].ndisks = 0;
-	vms[1].canary = (struct canary){ .mode = CANARY_SAMPLE, .pages = 1, .sample = 7 };
+	vms[1].canary = sampled;
 	vms[1].scope = NULL;
 	memset(m, 0, sizeof(*m));
 	m->generation = 9;
