@@ -11,7 +11,7 @@ import selectors
 import subprocess
 import time
 
-from . import paths
+from . import paths, qemu
 
 TIME_LIMIT = 20        # seconds; the emulator needs 3 for the same
 
@@ -24,25 +24,25 @@ def cpu(name):
 
 def runs(name):
     """True if the test guest's kernel gets to its init with this accelerator within the time limit."""
-    arguments = ["qemu-system-x86_64", "-M", "q35", "-accel", name, "-cpu", cpu(name), "-m", "256M",
+    arguments = [*qemu.command(), "-M", "q35", "-accel", name, "-cpu", cpu(name), "-m", "256M",
                  "-nodefaults", "-display", "none", "-no-reboot", "-kernel", paths.boot("vmlinuz"),
                  "-initrd", paths.boot("guest", "initrd"), "-append", "console=ttyS0 quiet", "-serial", "stdio"]
     try:
-        qemu = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        tiny = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL)
     except OSError:
         return False
     said, deadline = b"", time.monotonic() + TIME_LIMIT
     with selectors.DefaultSelector() as ready:
-        ready.register(qemu.stdout, selectors.EVENT_READ)
+        ready.register(tiny.stdout, selectors.EVENT_READ)
         while b"INIT nonce=" not in said and ready.select(max(0, deadline - time.monotonic())):
-            data = os.read(qemu.stdout.fileno(), 4096)
+            data = os.read(tiny.stdout.fileno(), 4096)
             if not data:
                 break
             said += data
-    qemu.kill()
-    qemu.wait()
-    qemu.stdout.close()
+    tiny.kill()
+    tiny.wait()
+    tiny.stdout.close()
     return b"INIT nonce=" in said
 
 

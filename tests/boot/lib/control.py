@@ -87,6 +87,11 @@ class Control:
         self._stream.send(f"RUN {job.boot_id} {number} {int(timeout * 1000)} {text}\n".encode())
         return number
 
+    def code(self, number):
+        """The exit code of a started command, None while it runs."""
+        with self._state:
+            return self._jobs[number].code
+
     def finish(self, number, timeout):
         """Waits for a started command; HostGone when the host rebooted under it."""
         deadline = time.monotonic() + timeout

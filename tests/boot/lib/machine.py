@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from . import accel, paths
+from . import accel, paths, qemu
 from .control import Control
 from .qmp import Qmp, QmpError
 from .stream import Stream
@@ -23,12 +23,13 @@ CMDLINE = f"root=LABEL=holdover-root rw console=ttyS0 {REGION} panic=1 rd.shell=
 class Machine:
     """One outer QEMU. Use as a context manager: it ends what it started, and nothing else."""
 
-    def __init__(self, logs, append="", smp=1, memory="3G", incoming=None):
+    def __init__(self, logs, append="", smp=1, memory="3G", template=None):
         self.logs = logs
         os.makedirs(logs, exist_ok=True)
         # Unix socket paths are short, and build trees may be deep.
         self.run_dir = tempfile.mkdtemp(prefix="holdover-boot-")
-        self.append, self.smp, self.memory, self.incoming = append, smp, memory, incoming
+        self.append, self.smp, self.memory, self.template = append, smp, memory, template
+        self.from_template = template is not None and template.complete
         self.disk = os.path.join(logs, "root.qcow2")
         self.process = self.qmp = self.control = self.serial = None
         self.guests = {}
@@ -52,10 +53,11 @@ class Machine:
 
     def _arguments(self):
         chosen = accel.chosen()
-        out = ["qemu-system-x86_64", "-M", "q35", "-accel", chosen, "-cpu", accel.cpu(chosen), "-smp", str(self.smp),
-               "-m", self.memory, "-nodefaults", "-display", "none", "-rtc", "clock=vm", "-no-reboot",
+        out = [*qemu.command(), "-M", "q35", "-accel", chosen, "-cpu", accel.cpu(chosen), "-smp", str(self.smp),
+               "-nodefaults", "-display", "none", "-rtc", "clock=vm", "-no-reboot",
                "-kernel", paths.boot("vmlinuz"), "-initrd", paths.boot("initrd.img"),
                "-append", f"{CMDLINE} {self.append}".strip(),
+               *(self.template.memory_arguments(self.memory) if self.template else ("-m", self.memory)),
                "-qmp", f"unix:{self._sock('qmp')},server=on,wait=off",
                "-drive", f"file={self.disk},format=qcow2,if=none,id=root,cache=unsafe",
                "-device", "virtio-blk-pci,drive=root,serial=root",
@@ -65,7 +67,7 @@ class Machine:
             out += ["-chardev", f"socket,id=c{number},path={self._sock(port)},server=on,wait=off",
                     "-device", f"virtserialport,chardev=c{number},name={port},nr={number}"]
         out += ["-chardev", f"socket,id=con,path={self._sock('console')},server=on,wait=off", "-serial", "chardev:con"]
-        if self.incoming:
+        if self.from_template:
             out += ["-incoming", "defer"]
         return out
 
@@ -73,8 +75,7 @@ class Machine:
         for old in os.listdir(self.logs):
             if old.endswith((".log", ".qcow2")):
                 os.unlink(os.path.join(self.logs, old))
-        backing = self.incoming.disk if self.incoming else paths.boot("root.ext4")
-        form = "qcow2" if self.incoming else "raw"
+        backing, form = (self.template.disk, "qcow2") if self.from_template else (paths.boot("root.ext4"), "raw")
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", form, self.disk], check=True)
         with open(self._log("qemu.log"), "w", encoding="utf-8") as log:
             # Paused until every stream is connected: nothing that the machine says is lost.
@@ -89,8 +90,8 @@ class Machine:
         for name in GUESTS:
             self.guests[name] = Stream(f"guest {name}", self._sock(f"guest.{name}"), self._log(f"guest-{name}.log"))
         self.control = Control(self._sock("org.holdover.control"), self._log("control.log"))
-        if self.incoming:
-            self.incoming.load(self.qmp)
+        if self.from_template:
+            self.template.load(self.qmp)
         self.started = time.monotonic()
         self.qmp.command("cont")
 
