@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "fault.h"
 #include "vmctl.h"
 
 static void set_state(struct overview_vm *v, const char *state, const char *fmt, ...) _printf_(3, 4);
@@ -112,6 +113,16 @@ static void ask_qemu(struct overview_vm *v)
 			  v->name);
 	else if (runstate_read_pause(v->name, &was_running, &e) == 0 && strcmp(status, "running"))
 		set_state(v, status, "a jump left it so; 'holdover abort' continues it");
+	else if (v->record.state == VM_CLAIMED)
+		set_state(v, status,
+			  "its resume was cut short; 'holdover resume %s' ends this QEMU and tries "
+			  "again",
+			  v->name);
+	else if (!strcmp(status, "prelaunch"))
+		set_state(v, status,
+			  "its start was cut short; end it with 'holdover stop --force %s' and run it "
+			  "again",
+			  v->name);
 	else
 		set_state(v, status, "%s", "");
 }

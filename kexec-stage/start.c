@@ -109,21 +109,47 @@ static int describe(const struct host *h, const struct vm *vm, const char *machi
 	return manifest_decode(&json, NULL, out, e);
 }
 
-static int launch(struct host *h, const struct vm *vm, const struct extent *extent,
-		  const char *scope, struct qemu_proc *proc, struct err *e)
+/* What is known before QEMU was asked for its machine type. */
+struct newborn {
+	const struct host *h;
+	const struct vm *vm;
+	const char *scope;
+	unsigned int index;
+	const struct extent *extent;
+};
+
+/* Before it executes QEMU: one that nobody knows of could not be stopped. */
+static int note_born(void *ctx, const struct qemu_proc *p, struct err *e)
 {
+	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+	const struct newborn *n = ctx;
+
+	rs.pid = p->pid;
+	rs.start_time = p->start_time;
+	if (describe(n->h, n->vm, n->vm->machine, n->scope, n->index, n->extent, &rs.m, e) < 0)
+		return -1;
+	return runstate_save(&rs, e);
+}
+
+static int launch(struct host *h, const struct vm *vm, unsigned int index,
+		  const struct extent *extent, const char *scope, struct qemu_proc *proc,
+		  struct err *e)
+{
+	struct newborn newborn = { .h = h, .vm = vm, .scope = scope, .index = index, .extent = extent };
 	struct qemu_launch l = {
 		.vm = vm,
 		.mem_path = h->dev.path,
 		.mem_offset = extent->offset,
 		.scope = unit_manager_present() ? scope : NULL,
+		.born = note_born,
+		.ctx = &newborn,
 	};
 
 	if (pmem_zero(h->dev.path, extent->offset, extent->size, e) < 0)
-		return err_wrap(e, "vm %s", vm->name);
+		return -1;
 	FAULT(ram_zeroed);
 	if (qemu_start(&l, proc, e) < 0)
-		return err_wrap(e, "vm %s", vm->name);
+		return -1;
 	FAULT(fresh_qemu_started);
 	return 0;
 }
@@ -138,12 +164,6 @@ static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsi
 
 	rs->pid = proc->pid;
 	rs->start_time = proc->start_time;
-	/* Noted at once: a QEMU that nobody knows of could not be stopped. */
-	if (describe(h, vm, vm->machine, scope, index, extent, &rs->m, e) < 0 ||
-	    runstate_save(rs, e) < 0)
-		return -1;
-	FAULT(fresh_qemu_noted);
-	manifest_free(&rs->m);
 	qmp_init(&q, steal_fd(&proc->ctl));
 	if (qmp_handshake(&q, VMCTL_TIMEOUT_MS, NULL, e) < 0 ||
 	    vmctl_machine(&q, vm->machine, &machine, e) < 0) {
@@ -172,11 +192,11 @@ int start_vm(struct host *h, const struct vm *vm, struct runstate *rs, struct er
 	if (ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
 	index = place(h, vm, t, e);
-	if (index < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0 ||
-	    launch(h, vm, &t->slot[index], scope, &proc, e) < 0)
+	if (index < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0)
 		return -1;
 	*rs = (struct runstate)RUNSTATE_INIT;
-	if (bring_up(h, vm, scope, (unsigned int)index, &t->slot[index], &proc, rs, e) < 0) {
+	if (launch(h, vm, (unsigned int)index, &t->slot[index], scope, &proc, e) < 0 ||
+	    bring_up(h, vm, scope, (unsigned int)index, &t->slot[index], &proc, rs, e) < 0) {
 		runstate_free(rs);
 		qemu_proc_kill(&proc);
 		if (runstate_forget(vm->name, &ignored) < 0)

@@ -26,12 +26,12 @@ struct fault_point {
  * was asked to fail here; does not return if it was asked to end here. */
 int fault_pass(const struct fault_point *p, struct err *e);
 
-#define FAULT_POINT_(id, can_fail, e)                                                      \
-	({                                                                                 \
+#define FAULT_POINT_(id, can_fail, e)                                                        \
+	({                                                                                   \
 		static const struct fault_point point_ = { .name = #id, .fails = can_fail }; \
-		static const struct fault_point *const ref_                                \
-			__attribute__((section("holdover_faults"), used)) = &point_;       \
-		fault_pass(ref_, e);                                                       \
+		static const struct fault_point *const ref_                                  \
+			__attribute__((section("holdover_faults"), used)) = &point_;         \
+		fault_pass(ref_, e);                                                         \
 	})
 
 /** FAULT() - the program may end here. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #define QMP_FD 4
 #define SCOPE_TIMEOUT_MS 20000
 #define LOG_TAIL 1024
+#define KILL_TIMEOUT_MS 10000
 
 /* What the child needs; prepared by the parent, since between fork() and
  * exec() only simple calls are in order. */
@@ -160,11 +162,16 @@ void qemu_proc_release(struct qemu_proc *p)
 
 void qemu_proc_kill(struct qemu_proc *p)
 {
+	struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
 	siginfo_t si;
 
 	if (p->pidfd >= 0) {
 		syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
-		while (waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED) < 0 && errno == EINTR)
+		/* Somebody else's child cannot be waited for, and giving back
+		 * its RAM takes time: the next QEMU must not come before. */
+		while (poll(&end, 1, KILL_TIMEOUT_MS) < 0 && errno == EINTR)
+			;
+		while (waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED | WNOHANG) < 0 && errno == EINTR)
 			;
 	}
 	qemu_proc_release(p);
@@ -172,8 +179,7 @@ void qemu_proc_kill(struct qemu_proc *p)
 
 /* Lets the child run and learns whether its exec() succeeded: the pipe closes
  * without a word then. */
-static int wait_for_exec(struct qemu_proc *p, int go, int failed, const struct qemu_launch *launch,
-			 struct err *e)
+static int wait_for_exec(int go, int failed, const struct qemu_launch *launch, struct err *e)
 {
 	struct child_error ce;
 	ssize_t n;
@@ -184,7 +190,7 @@ static int wait_for_exec(struct qemu_proc *p, int go, int failed, const struct q
 		n = read(failed, &ce, sizeof(ce));
 	while (n < 0 && errno == EINTR);
 	if (n == 0)
-		return qemu_start_time(p->pid, &p->start_time, e);
+		return 0;
 	if (n != sizeof(ce))
 		return err_set(e, ERR_SPAWN, "%s could not be started", launch->vm->qemu);
 	ce.what[sizeof(ce.what) - 1] = '\0';
@@ -226,7 +232,11 @@ static int spawn(const struct qemu_launch *launch, struct child *c, struct qemu_
 	if (launch->scope &&
 	    unit_start_scope(launch->scope, launch->vm->name, p.pid, SCOPE_TIMEOUT_MS, e) < 0)
 		return err_wrap(e, "scope %s", launch->scope);
-	if (wait_for_exec(&p, go_w, failed_r, launch, e) < 0)
+	if (qemu_start_time(p.pid, &p.start_time, e) < 0 ||
+	    (launch->born && launch->born(launch->ctx, &p, e) < 0))
+		return -1;
+	FAULT(qemu_noted);
+	if (wait_for_exec(go_w, failed_r, launch, e) < 0)
 		return -1;
 	*out = p;
 	p = (struct qemu_proc)QEMU_PROC_INIT;

@@ -12,29 +12,6 @@
 #define HOLDOVER_RUN_DIR "/run/holdover"
 
 /**
- * struct qemu_launch - how to start one QEMU
- * @vm: what to start
- * @mem_path: DAX device (or file) of this boot
- * @mem_offset: of the VM's extent; given to QEMU only if not 0, since QEMU
- *	< 8.1 has no offset=
- * @incoming: wait for device state (-incoming defer)
- * @root: chroot() there before exec, or NULL; in an initramfs this is the
- *	mounted root, so that the process keeps a valid root after switch-root
- * @survive: argv[0] begins with '@', which systemd's killing spree at
- *	switch-root respects for processes of root
- * @scope: systemd scope to put it into, or NULL
- */
-struct qemu_launch {
-	const struct vm *vm;
-	const char *mem_path;
-	uint64_t mem_offset;
-	bool incoming;
-	const char *root;
-	bool survive;
-	const char *scope;
-};
-
-/**
  * struct qemu_proc - a started QEMU
  * @pid: its process
  * @pidfd: owned
@@ -46,6 +23,35 @@ struct qemu_proc {
 	int pidfd;
 	uint64_t start_time;
 	int ctl;
+};
+
+/**
+ * struct qemu_launch - how to start one QEMU
+ * @vm: what to start
+ * @mem_path: DAX device (or file) of this boot
+ * @mem_offset: of the VM's extent; given to QEMU only if not 0, since QEMU
+ *	< 8.1 has no offset=
+ * @incoming: wait for device state (-incoming defer)
+ * @root: chroot() there before exec, or NULL; in an initramfs this is the
+ *	mounted root, so that the process keeps a valid root after switch-root
+ * @survive: argv[0] begins with '@', which systemd's killing spree at
+ *	switch-root respects for processes of root
+ * @scope: systemd scope to put it into, or NULL
+ * @born: called when the process is there and has not executed QEMU yet, with
+ *	@pid, @pidfd and @start_time known: the place to note it, since the
+ *	process ends by itself if its parent dies before. -1 ends it. May be NULL
+ * @ctx: for @born
+ */
+struct qemu_launch {
+	const struct vm *vm;
+	const char *mem_path;
+	uint64_t mem_offset;
+	bool incoming;
+	const char *root;
+	bool survive;
+	const char *scope;
+	int (*born)(void *ctx, const struct qemu_proc *p, struct err *e);
+	void *ctx;
 };
 
 #define QEMU_PROC_INIT                            \
@@ -62,8 +68,9 @@ struct qemu_proc {
  */
 _must_check_ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct err *e);
 
-/** qemu_proc_kill() - SIGKILL, reap if it is our child, and close; what a
- * cleanup attribute does with a QEMU whose state was not released yet. */
+/** qemu_proc_kill() - SIGKILL, wait for its end (bounded, also if it is not our
+ * child), reap, and close; what a cleanup attribute does with a QEMU whose
+ * state was not released yet. */
 void qemu_proc_kill(struct qemu_proc *p);
 
 /** qemu_proc_release() - close descriptors; the process lives on. */

@@ -93,7 +93,9 @@ int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, s
 	b.starts++;
 	out->pid = b.last = sleeper();
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
-	return qemu_start_time(out->pid, &out->start_time, e);
+	if (qemu_start_time(out->pid, &out->start_time, e) < 0)
+		return -1;
+	return launch->born ? launch->born(launch->ctx, out, e) : 0;
 }
 
 void __wrap_load_plan(struct plan *p, struct load *l, struct qmp *q, int pidfd, int timeout_ms)

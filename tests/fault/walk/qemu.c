@@ -473,8 +473,9 @@ static void greet(struct monitor *m)
 	m->client = accept4(m->listen, NULL, NULL, SOCK_CLOEXEC);
 	m->len = 0;
 	m->fd = -1;
-	say(m, "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 13, \"minor\": 0, \"major\": 10}, "
-	       "\"package\": \"walk\"}, \"capabilities\": [\"oob\"]}}");
+	say(m,
+	    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 13, \"minor\": 0, \"major\": 10}, "
+	    "\"package\": \"walk\"}, \"capabilities\": [\"oob\"]}}");
 }
 
 static void hear(struct monitor *m)
