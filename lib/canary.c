@@ -132,7 +132,7 @@ static void *read_pieces(void *arg)
 			atomic_store(&r->errnum, errno);
 			break;
 		}
-		r->hash[i] = htole64(hash_xxh3(p, piece_len(r->ram, i), i));
+		r->hash[i] = htole64(hash_xxh3(p, piece_len(r->ram, i), 0));
 		munmap(p, piece_len(r->ram, i));
 	}
 	return NULL;

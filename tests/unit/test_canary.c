@@ -126,6 +126,30 @@ static void the_seed_is_random(void **state)
 	assert_true(a.sample != b.sample);
 }
 
+/* Which page of its part it is, nobody can know beforehand. */
+static void the_pages_are_random(void **state)
+{
+	struct canary_ram ram = make_ram("ram", 128 * MIB);
+	uint64_t pages_a_part = ram.size / PAGE / CANARY_PAGES;
+	unsigned int first_half = 0;
+	struct canary c;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(canary_take(&ram, CANARY_SAMPLE, 1, &c, &e), e);
+	for (uint64_t part = 0; part < 64; part++) {
+		uint64_t at = ram.offset + part * pages_a_part * PAGE;
+
+		for (uint64_t i = 0; i < pages_a_part / 2; i++)
+			flip(&ram, at + i * PAGE);
+		first_half += !matches(&ram, &c, false);
+		for (uint64_t i = 0; i < pages_a_part / 2; i++)
+			flip(&ram, at + i * PAGE);
+	}
+	/* 32 is expected; that it is outside of this has a chance of 1e-13. */
+	assert_in_range(first_half, 4, 60);
+}
+
 static void many_vms_share_the_pages(void **state)
 {
 	struct canary_ram ram = make_ram("ram", 2 * MIB);
@@ -254,6 +278,7 @@ int main(void)
 		CASE(the_sample_is_spread),
 		CASE(the_sample_covers_odd_sizes),
 		CASE(the_seed_is_random),
+		CASE(the_pages_are_random),
 		CASE(many_vms_share_the_pages),
 		CASE(a_full_one_sees_every_bit),
 		CASE(pieces_that_change_places_are_noticed),

@@ -391,27 +391,47 @@ static void a_rotten_state_leaves_released(void **state)
 	record_is(VM_RELEASED, ERR_NONE);
 }
 
-static void a_live_qemu_contradicts_it(void **state)
+/* A process that state.json says is the VM's. */
+static pid_t leave_behind(void)
 {
 	struct runstate rs = RUNSTATE_INIT;
 	struct err e = { 0 };
 
-	(void)state;
-	never_ran(CANARY_SAMPLE);
 	rs.pid = b.last = sleeper();
 	assert_ok(qemu_start_time(rs.pid, &rs.start_time, &e), e);
 	rs.m = b.r.m;
 	assert_ok(io_mkdir_p(HOLDOVER_RUN_DIR "/db1", 0700, &e), e);
 	assert_ok(runstate_save(&rs, &e), e);
+	return rs.pid;
+}
+
+static void a_live_qemu_contradicts_it(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	never_ran(CANARY_SAMPLE);
+	pid = leave_behind();
 	go(RESTORE_KEPT, "is alive");
-	assert_true(lives(b.last));
+	assert_true(lives(pid));
 	assert_int_equal(access(HOLDOVER_RUN_DIR "/db1/state.json", F_OK), 0);
 	record_is(VM_RELEASED, ERR_NONE);
 	/* Of a claimed one nobody needs the QEMU. */
 	set_record(VM_CLAIMED);
-	rs.pid = b.last;
 	go(RESTORE_RUNNING, "");
-	assert_false(lives(rs.pid));
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), -1);
+}
+
+static void one_that_was_not_ended_is_not_forgotten(void **state)
+{
+	(void)state;
+	set_record(VM_CLAIMED);
+	leave_behind();
+	b.mv.blob.mac[0] ^= 1;
+	go(RESTORE_FAILED, "device state");
+	record_is(VM_FAILED, ERR_CHECKSUM);
+	assert_true(lives(b.last));
+	assert_int_equal(access(HOLDOVER_RUN_DIR "/db1/state.json", F_OK), 0);
 }
 
 /* ---- within one boot ----------------------------------------------------- */
@@ -486,6 +506,7 @@ int main(void)
 		CASE(without_canaries_it_counts_for_nothing),
 		CASE(a_rotten_state_leaves_released),
 		CASE(a_live_qemu_contradicts_it),
+		CASE(one_that_was_not_ended_is_not_forgotten),
 		CASE(set_back_to_sealed_after_running),
 		CASE(set_back_to_sealed_after_released),
 		CASE(it_is_still_pending_then),
