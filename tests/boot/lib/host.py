@@ -106,7 +106,7 @@ class Host:
     def power_off(self, timeout=240):
         """Shuts guests and host down in order; the disks can be read afterwards."""
         for guest in self.guests:
-            self.holdover(f"stop --timeout {timeout} {guest.name}", timeout + 30, ok=(0, 1))
+            self.holdover(f"stop --timeout {timeout} {guest.name}", timeout + 30)
         self.machine.control.start("systemctl poweroff", 60)
         try:
             self.machine.process.wait(timeout)
