@@ -52,7 +52,9 @@ int report_write(const struct restore_report *report, const struct restore *r, s
 
 	yyjson_mut_doc_set_root(doc, root);
 	ok = root && yyjson_mut_obj_add_uint(doc, root, "version", 1) &&
-		yyjson_mut_obj_add_uint(doc, root, "generation", r->ticket.generation);
+		yyjson_mut_obj_add_uint(doc, root, "generation", r->ticket.generation) &&
+		yyjson_mut_obj_add_uint(doc, root, "cpu_modules_us", r->cpu_modules_us) &&
+		yyjson_mut_obj_add_uint(doc, root, "cpu_exec_us", r->cpu_exec_us);
 	vms = ok ? yyjson_mut_obj_add_arr(doc, root, "vms") : NULL;
 	for (unsigned int i = 0; vms && i < report->vms; i++)
 		ok = ok && add_vm(doc, vms, &report->vm[i]);

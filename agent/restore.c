@@ -88,6 +88,12 @@ static int check_ram(const struct job *j, bool whole, struct err *e)
 	return canary_check(&ram, &j->mv->canary, whole, e);
 }
 
+static int check_mapped(const struct job *j, struct err *e)
+{
+	return qemu_ram_mapped_check(j->proc.pid, j->r->dev.path, j->mv->extent.offset,
+				     j->mv->extent.size, e);
+}
+
 /* May this VM be resumed here and now? Fills in the outcome if not. */
 static bool consider(struct job *j)
 {
@@ -190,7 +196,7 @@ static int on_commit(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	/* The disks again: QEMU has been starting for a while. */
-	if (check_disks(j, e) < 0 || check_ram(j, false, e) < 0 ||
+	if (check_disks(j, e) < 0 || check_mapped(j, e) < 0 || check_ram(j, false, e) < 0 ||
 	    write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
 		return -1;
 	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);
@@ -230,6 +236,8 @@ static int launch(struct job *j, struct err *e)
 	if (qemu_start(&launch, &j->proc, e) < 0 || FAULT_FAILS(qemu_started, e))
 		return -1;
 	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);
+	if (!r->cpu_exec_us)
+		r->cpu_exec_us = restore_cpu_us();
 	qmp_init(&j->qmp, steal_fd(&j->proc.ctl));
 	j->load = (struct load){
 		.vm_name = j->mv->vm.name,

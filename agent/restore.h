@@ -20,6 +20,9 @@
  * @never_ran: see decide_resume()
  * @second_copy: the ticket did not come with this boot's initramfs but from
  *	the copy on disk: what happened since is not known
+ * @cpu_modules_us: processor time of this process that loading modules took
+ * @cpu_exec_us: processor time from its first instruction to the first QEMU's
+ *	exec, modules included; 0 if none was started
  * @timeout_ms: no VM is waited for longer than this; 0: only its own timeout
  * @ticket: of the jump
  * @dev, @map, @ledger, @m: region, mapping, ledger and manifest, as opened
@@ -31,6 +34,8 @@ struct restore {
 	bool never_ran;
 	bool second_copy;
 	int timeout_ms;
+	uint64_t cpu_modules_us;
+	uint64_t cpu_exec_us;
 	struct ticket ticket;
 	uint8_t ticket_id[16];
 	uint8_t boot_id[16];
@@ -71,6 +76,9 @@ struct restore_report {
 	struct restore_outcome vm[VM_MAX];
 	unsigned int vms, running, failed, kept, later;
 };
+
+/** restore_cpu_us() - processor time that this process has used so far. */
+uint64_t restore_cpu_us(void);
 
 void restore_init(struct restore *r, enum restore_who who);
 void restore_close(struct restore *r);

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The way to the manifest, and what is asked of the ledger besides resuming. */
 #include <string.h>
+#include <time.h>
 
 #include "restore.h"
 #include "runstate.h"
+
+uint64_t restore_cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
 
 void restore_init(struct restore *r, enum restore_who who)
 {
@@ -40,10 +49,13 @@ static int read_manifest(struct restore *r, struct err *e)
 int restore_open(struct restore *r, struct err *e)
 {
 	const struct ticket *t = &r->ticket;
+	uint64_t before = restore_cpu_us();
 
 	ticket_id(t, r->ticket_id);
-	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0 ||
-	    pmem_find(t->region_start, t->region_size, t->namespace_uuid, &r->dev, e) < 0 ||
+	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0)
+		return -1;
+	r->cpu_modules_us = restore_cpu_us() - before;
+	if (pmem_find(t->region_start, t->region_size, t->namespace_uuid, &r->dev, e) < 0 ||
 	    pmem_open_ledger(&r->dev, &r->map, &r->ledger, e) < 0)
 		return -1;
 	if (memcmp(r->ledger.geo.ledger_uuid, t->ledger_uuid, 16))
