@@ -309,6 +309,27 @@ static void every_change_is_judged(void **state)
 	}
 }
 
+/* However large the VM: comparing a sample must not take for ever. */
+static void a_sample_is_bounded(void **state)
+{
+	_cleanup_manifest_ struct manifest got = { .generation = 0 };
+	_cleanup_buf_ struct buf most = { .data = NULL }, more = { .data = NULL };
+	struct err e = { .kind = ERR_NONE };
+	struct manifest m, none;
+
+	(void)state;
+	sample(&m);
+	m.vms[0].extent.size = 1ULL << 40;
+	m.vms[0].canary.pages = CANARY_PAGES_MAX;
+	assert_ok(manifest_encode(&m, &most, &e), e);
+	assert_ok(manifest_decode(&most, NULL, &got, &e), e);
+	m.vms[0].canary.pages++;
+	assert_ok(manifest_encode(&m, &more, &e), e);
+	assert_int_equal(manifest_decode(&more, NULL, &none, &e), -1);
+	assert_non_null(strstr(e.msg, "pages"));
+	assert_kind(e, ERR_FORMAT);
+}
+
 /* What an older stage writes, and one with canaries = none. */
 static void without_a_canary(void **state)
 {
@@ -419,6 +440,7 @@ int main(void)
 		cmocka_unit_test_setup(a_manifest_without_vms, setup),
 		cmocka_unit_test_setup(what_json_cannot_say_is_refused, setup),
 		cmocka_unit_test_setup(every_change_is_judged, setup),
+		cmocka_unit_test_setup(a_sample_is_bounded, setup),
 		cmocka_unit_test_setup(without_a_canary, setup),
 		cmocka_unit_test_setup(without_a_ledger, setup),
 		cmocka_unit_test_setup(every_prefix_is_refused, setup),
