@@ -170,7 +170,9 @@ static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsi
 		qemu_last_words(vm->name, e);
 		return -1;
 	}
-	if (describe(h, vm, machine, scope, index, extent, &rs->m, e) < 0 || runstate_save(rs, e) < 0)
+	/* A guest on other RAM would lose it in the jump. */
+	if (qemu_ram_mapped_check(proc->pid, h->dev.path, extent->offset, extent->size, e) < 0 ||
+	    describe(h, vm, machine, scope, index, extent, &rs->m, e) < 0 || runstate_save(rs, e) < 0)
 		return -1;
 	FAULT(fresh_qemu_described);
 	if (vmctl_cont(&q, e) < 0)

@@ -4,37 +4,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 
 #ifndef BLKGETSIZE64
 #define BLKGETSIZE64 _IOR(0x12, 114, size_t)
 #endif
 
-/* Symbolic links are followed as a process chrooted into @root would. */
 static int open_in_root(const char *root, const char *path, int flags, struct err *e)
 {
-	struct open_how how = { .flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
-	_cleanup_close_ int dir = open(root && *root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	long fd;
+	int fd = io_open_in_root(root, path, flags);
 
-	if (dir < 0)
-		return err_sys(e, errno, "opening %s", root);
-	do
-		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EINTR || errno == EAGAIN));
 	if (fd >= 0)
-		return (int)fd;
-	if (errno == ENOENT || errno == ENOTDIR || errno == ENXIO)
+		return fd;
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ENXIO)
 		return err_set(e, ERR_ABSENT, "disk %s does not exist (yet)", path);
-	if (errno == EROFS)
+	if (fd == -EROFS)
 		return err_set(e, ERR_ABSENT, "disk %s is still on a read-only file system", path);
-	return err_sys(e, errno, "opening disk %s", path);
+	return err_sys(e, -fd, "opening disk %s", path);
 }
 
 static int identify(int fd, struct disk *d, struct err *e)

@@ -58,6 +58,11 @@ _must_check_ int io_mkdir_p(const char *path, mode_t mode, struct err *e);
  * returns the descriptor or -1. The position is 0. */
 int io_memfd(const char *name, const void *data, size_t len, struct err *e);
 
+/** io_open_in_root() - open @path as a process chrooted into @root (NULL or ""
+ * for "/") would, symbolic links included. Close-on-exec. Returns the
+ * descriptor, or -errno. */
+int io_open_in_root(const char *root, const char *path, int flags);
+
 /** io_lock() - take an exclusive flock on @path (made 0600) without waiting.
  *
  * Returns the descriptor to keep open, or -1 with REFUSED naming the holder's

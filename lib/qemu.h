@@ -68,6 +68,26 @@ struct qemu_launch {
  */
 _must_check_ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct err *e);
 
+/**
+ * qemu_ram_path_check() - would a QEMU chrooted into @root find our RAM?
+ * @path: as the caller sees it, and as QEMU is given it
+ *
+ * memory-backend-file makes a file of a path that does not exist, and the
+ * guest would run on zeros. ABSENT if @path is not there under @root, or is
+ * something else than the caller sees. qemu_start() asks this.
+ */
+_must_check_ int qemu_ram_path_check(const char *root, const char *path, struct err *e);
+
+/**
+ * qemu_ram_mapped_check() - has the process @pid mapped its RAM from @path?
+ * @path: device or file, as the caller sees it
+ * @offset, @size: what part of it; must be mapped whole, shared and writable
+ *
+ * MISMATCH if not. Asks /proc/PID/map_files, so needs CAP_SYS_ADMIN.
+ */
+_must_check_ int qemu_ram_mapped_check(pid_t pid, const char *path, uint64_t offset, uint64_t size,
+				       struct err *e);
+
 /** qemu_proc_kill() - SIGKILL, wait for its end (bounded, also if it is not our
  * child), reap, and close; what a cleanup attribute does with a QEMU whose
  * state was not released yet. */

@@ -11,7 +11,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +37,8 @@
  * @conts: VMs that were let run
  * @last: the QEMU started last
  * @scribble: QEMU writes into its RAM while it loads
+ * @ram: what QEMU maps instead of the device
+ * @shift: where it maps it, from where it should
  * @no_cont: `cont` is refused and QEMU says that it never ran
  */
 static struct bench {
@@ -45,18 +50,34 @@ static struct bench {
 	struct load *load;
 	unsigned int starts, conts;
 	pid_t last;
+	const char *ram;
+	uint64_t shift;
 	bool scribble, no_cont;
 } b;
 
-static pid_t sleeper(void)
+/* With @ram mapped at @offset, if not NULL. */
+static pid_t sleeper(const char *ram, uint64_t offset)
 {
-	pid_t pid = fork();
+	int ready[2], fd = ram ? open(ram, O_RDWR | O_CLOEXEC) : -1;
+	char c;
+	pid_t pid;
 
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
 	if (pid == 0) {
+		if (fd >= 0 && mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				    (off_t)offset) == MAP_FAILED)
+			_exit(1);
+		close(ready[1]);
 		pause();
 		_exit(0);
 	}
 	assert_true(pid > 0);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 0);
+	close(ready[0]);
+	if (fd >= 0)
+		close(fd);
 	return pid;
 }
 
@@ -91,7 +112,8 @@ int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, s
 {
 	assert_true(launch->incoming);
 	b.starts++;
-	out->pid = b.last = sleeper();
+	out->pid = b.last = sleeper(b.ram ? b.ram : launch->mem_path,
+				    launch->mem_offset + b.shift);
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
 	if (qemu_start_time(out->pid, &out->start_time, e) < 0)
 		return -1;
@@ -325,6 +347,63 @@ static void the_boots_own_ticket_needs_none(void **state)
 	go(RESTORE_RUNNING, "");
 }
 
+/* ---- the RAM is the device ------------------------------------------------ */
+
+static void ram_is_elsewhere(void)
+{
+	go(RESTORE_FAILED, "has not mapped");
+	record_is(VM_FAILED, ERR_MISMATCH);
+	assert_int_equal(b.conts, 0);
+	assert_false(lives(b.last));
+	b.last = 0;
+}
+
+static void ram_of_a_file_of_that_name(void **state)
+{
+	int fd = open("/run/other", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 8 * MIB), 0);
+	close(fd);
+	b.ram = "/run/other";
+	ram_is_elsewhere();
+}
+
+static void ram_at_another_place(void **state)
+{
+	(void)state;
+	b.shift = MIB;
+	ram_is_elsewhere();
+}
+
+static void ram_path_in_a_root(void **state)
+{
+	struct err e = { 0 };
+	int fd;
+
+	(void)state;
+	assert_ok(qemu_ram_path_check(NULL, RAM, &e), e);
+	assert_ok(qemu_ram_path_check("", "/dev/null", &e), e);
+	assert_int_equal(qemu_ram_path_check(NULL, "/run/none", &e), -1);
+	assert_ok(io_mkdir_p("/run/root/dev", 0755, &e), e);
+	assert_int_equal(qemu_ram_path_check("/run/root", "/dev/null", &e), -1);
+	assert_int_equal(e.kind, ERR_ABSENT);
+	assert_non_null(strstr(e.msg, "does not exist in /run/root"));
+	fd = open("/run/root/dev/null", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	close(fd);
+	assert_int_equal(qemu_ram_path_check("/run/root", "/dev/null", &e), -1);
+	assert_int_equal(e.kind, ERR_ABSENT);
+	assert_non_null(strstr(e.msg, "is not the device"));
+	unlink("/run/root/dev/null");
+	assert_int_equal(mknod("/run/root/dev/zero", S_IFCHR | 0600, makedev(1, 3)), 0);
+	/* A link is followed as QEMU would. */
+	assert_int_equal(symlink("/dev/zero", "/run/root/dev/null"), 0);
+	assert_ok(qemu_ram_path_check("/run/root", "/dev/null", &e), e);
+	assert_int_equal(qemu_ram_path_check("/run/root", "/dev/zero", &e), -1);
+	assert_non_null(strstr(e.msg, "is not the device"));
+}
+
 /* ---- --never-ran --------------------------------------------------------- */
 
 static void never_ran(enum canary_mode mode)
@@ -397,7 +476,7 @@ static pid_t leave_behind(void)
 	struct runstate rs = RUNSTATE_INIT;
 	struct err e = { 0 };
 
-	rs.pid = b.last = sleeper();
+	rs.pid = b.last = sleeper(NULL, 0);
 	assert_ok(qemu_start_time(rs.pid, &rs.start_time, &e), e);
 	rs.m = b.r.m;
 	assert_ok(io_mkdir_p(HOLDOVER_RUN_DIR "/db1", 0700, &e), e);
@@ -500,6 +579,9 @@ int main(void)
 		CASE(a_full_one_comes_before_qemu),
 		CASE(the_second_copy_demands_canaries),
 		CASE(the_boots_own_ticket_needs_none),
+		CASE(ram_of_a_file_of_that_name),
+		CASE(ram_at_another_place),
+		CASE(ram_path_in_a_root),
 		CASE(released_is_kept_without_the_word),
 		CASE(released_is_resumed_on_the_operators_word),
 		CASE(changed_ram_contradicts_it),
