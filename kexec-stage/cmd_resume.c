@@ -78,7 +78,11 @@ static int resume(struct restore *r, const struct opts *o, struct restore_report
 		return -1;
 	for (unsigned int i = 0; o->boot && i < report->vms; i++)
 		report_log(&report->vm[i]);
-	if (report_write(report, r, e) < 0 || restore_pending(r, &pending, e) < 0)
+	/* A run that had nothing to do leaves the agent's report alone. */
+	if (report->running + report->failed + report->kept + report->later &&
+	    report_write(report, r, e) < 0)
+		return -1;
+	if (restore_pending(r, &pending, e) < 0)
 		return -1;
 	if (pending)
 		return 0;
