@@ -225,13 +225,14 @@ $(B)/holdover-agent: $(call objs,musl,agent/main.c $(agent_src)) $(B)/musl/libho
 
 # with fault points, and a region and a kernel made of files in place of the real ones
 walk_out := lib/kexec.c lib/kexec_freeze.c $(filter-out lib/pmem_map.c,$(wildcard lib/pmem_*.c))
-walk_in := $(filter-out tests/fault/walk/qemu.c,$(walk_src))
-walk_programs := $(addprefix $(B)/fault/,holdover holdover-agent qemu)
+walk_mains := tests/fault/walk/qemu.c tests/fault/walk/attacker.c
+walk_in := $(filter-out $(walk_mains),$(walk_src))
+walk_programs := $(addprefix $(B)/fault/,holdover holdover-agent qemu attacker)
 
 $(B)/fault/libholdover.a: $(call objs,fault,$(filter-out $(walk_out),$(lib_src)) $(walk_in))
 $(B)/fault/holdover: $(call objs,fault,kexec-stage/main.c $(stage_src) $(agent_src))
 $(B)/fault/holdover-agent: $(call objs,fault,agent/main.c $(agent_src))
-$(B)/fault/qemu: $(call objs,fault,tests/fault/walk/qemu.c)
+$(B)/fault/qemu $(B)/fault/attacker: $(B)/fault/%: $(B)/fault/tests/fault/walk/%.o
 $(walk_programs): $(B)/fault/libholdover.a
 	$(say) LINK $@
 	$(Q)$(MUSL_CC) -o $@ $(filter %.o,$^) $(B)/fault/libholdover.a $(musl_ldflags) $(dep_libs)

@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The fault-point walk: each program is killed at each passage of each of its fault points, and then
+life goes on in each plausible way. After that each VM has run on in place, or was resumed once, or is
+kept with a reason; what is kept can be resumed or given up; nothing was ever resumed twice.
+
+Every walk first goes its way without a fault, which shows the passages."""
+
+import collections
+
+from bench import TICKET, TICKET_COPY, INITRD, Wrong, there, get, put, remove
+
+PENDING = ("SEALED", "CLAIMED", "FAILED", "RELEASED")
+# Reasons that only the last lines of defence give: in a walk without an attacker the records must
+# have prevented it.
+LAST_DEFENCE = ("RAM was changed", "was changed since it was saved", "was changed after the VM was saved")
+
+
+def records(b):
+    return {n: v["record"] for n, v in b.status().items()}
+
+
+def pids(b):
+    return {n: b.qemus(n) for n in b.vms}
+
+
+class Life:
+    """What is known about a case: which VMs may be gone, which may be kept."""
+
+    def __init__(self, b):
+        self.b = b
+        self.may_be_lost = set()
+
+    def power_cut(self, ticket=None, copy=True, jump=False):
+        """All processes end: a VM without a seal is lost, as with any computer."""
+        b = self.b
+        rec = records(b)
+        for name in b.vms:
+            if rec.get(name) not in PENDING:
+                self.may_be_lost.add(name)
+            else:
+                self.may_be_lost.discard(name)
+        if jump:
+            b.jump()
+        else:
+            b.reboot(ticket=ticket, copy=copy)
+
+    def verdict(self, kept=()):
+        """@kept: records with which a VM may be kept now."""
+        b = self.b
+        b.reap()
+        b.check_score()
+        found = {}
+        for name, v in b.status().items():
+            alive = b.qemus(name)
+            if len(alive) > 1:
+                raise Wrong("%s: processes %s" % (name, alive))
+            state = v["state"]
+            if state == "running":
+                if not alive:
+                    raise Wrong("%s: said to run, but there is no process" % name)
+                found[name] = "running"
+            elif state in ("sealed", "kept"):
+                if not v["detail"]:
+                    raise Wrong("%s: %s without a reason" % (name, state))
+                if v["record"] not in kept:
+                    raise Wrong("%s: kept as %s (%s)" % (name, v["record"], v["detail"]))
+                found[name] = "kept"
+            elif v["detail"] and v["record"] in kept and alive:
+                found[name] = "kept"
+            elif state == "stopped" and not alive and name in self.may_be_lost:
+                found[name] = "lost with the host"
+            else:
+                raise Wrong("%s: %s, record %s, processes %s (%s)" %
+                            (name, state, v["record"], alive, v["detail"]))
+        for name in b.vms:
+            if name in found:
+                continue
+            if name not in self.may_be_lost:
+                raise Wrong("%s: nobody knows it any more" % name)
+            found[name] = "lost with the host"
+        for text in LAST_DEFENCE:
+            for entry in b.log:
+                if text in entry:
+                    raise Wrong("the last line of defence was needed: %s" % entry)
+        return found
+
+
+def repair(b):
+    """An operator who does what status tells him gets every VM to run."""
+    for _ in range(5):
+        st = b.status()
+        todo = [n for n in b.vms if st.get(n, {"state": "stopped"})["state"] != "running"]
+        if not todo:
+            break
+        for name in todo:
+            v = st.get(name, {"state": "stopped", "detail": "", "pid": 0})
+            if "holdover abort" in v["detail"] and v["pid"]:
+                b.holdover("abort")
+            elif v["state"] in ("sealed", "kept") or v["pid"]:
+                if b.holdover("resume", name).rc == 0:
+                    continue
+                if b.holdover("resume", "--never-ran", name).rc == 0:
+                    continue
+                if v["pid"]:
+                    b.holdover("stop", "--force", name)
+                b.holdover("discard", name)
+            else:
+                b.holdover("run", name)
+    else:
+        raise Wrong("an operator does not get it to run: %s" % b.status())
+    for name in b.vms:
+        if len(b.qemus(name)) != 1:
+            raise Wrong("%s: processes %s" % (name, b.qemus(name)))
+    b.check_score()
+
+
+def whole_jump(b):
+    """And the next jump works."""
+    d = b.kexec()
+    if not there("/bench/kexec/jumped"):
+        raise Wrong("the next jump fails: %s" % d)
+    b.jump()
+    b.agent()
+    life = Life(b)
+    found = life.verdict()
+    if set(found.values()) != {"running"}:
+        raise Wrong("after the next jump: %s" % found)
+
+
+# ---- after a stage that died ------------------------------------------------------------------------
+
+def then_abort(b, life, before):
+    d = b.holdover("abort")
+    if d.rc not in (0, 3):
+        raise Wrong("abort: %s" % d)
+    found = life.verdict()
+    if pids(b) != before:
+        raise Wrong("not in place: %s, now %s" % (before, pids(b)))
+    if any(s[2] == "load" for s in b.score()):
+        raise Wrong("resumed, not in place")
+    if there(INITRD) or there(TICKET_COPY):
+        raise Wrong("after abort there is still a loaded kernel or a ticket")
+    whole_jump(b)
+    return found
+
+
+def then_kexec_e(b, life, before):
+    if not there(INITRD):
+        return None
+    life.power_cut(jump=True)
+    b.agent()
+    b.late()
+    return life.verdict(kept=PENDING)
+
+
+def then_reset(b, life, before):
+    life.power_cut(copy=False)
+    b.agent()
+    b.late()
+    if any(s[2] in ("load",) for s in b.score()):
+        raise Wrong("resumed without a ticket")
+    return life.verdict(kept=PENDING)
+
+
+def then_reset_and_resume(b, life, before):
+    life.power_cut()
+    b.agent()
+    b.late()
+    b.holdover("resume")
+    return life.verdict(kept=PENDING)
+
+
+def then_jump_again(b, life, before):
+    d = b.kexec()
+    if not there("/bench/kexec/jumped"):
+        if d.rc != 1:
+            raise Wrong("a refused jump says: %s" % d)
+        d = b.holdover("abort")
+        if d.rc not in (0, 3):
+            raise Wrong("abort: %s" % d)
+        found = life.verdict()
+        if pids(b) != before:
+            raise Wrong("not in place: %s, now %s" % (before, pids(b)))
+        b.kexec()
+    life.power_cut(jump=True)
+    b.agent()
+    return life.verdict()
+
+
+STAGE_THEN = (then_abort, then_kexec_e, then_reset, then_reset_and_resume, then_jump_again)
+
+
+# ---- after an agent (or a resume) that died ---------------------------------------------------------
+
+def later_resumes(b, life):
+    """All attempts that need no decision; then only RELEASED may be left."""
+    b.late()
+    b.holdover("resume")
+    return life.verdict(kept=("RELEASED",))
+
+
+def then_late(b, life, before):
+    return later_resumes(b, life)
+
+
+def then_agent_again(b, life, before):
+    b.agent()
+    return later_resumes(b, life)
+
+
+def then_boot_without(b, life, before):
+    life.power_cut()
+    b.agent()
+    return later_resumes(b, life)
+
+
+def then_boot_replay(b, life, before):
+    """The same kernel and initrd again, ticket and all."""
+    life.power_cut(ticket=b.old_ticket)
+    b.agent()
+    return later_resumes(b, life)
+
+
+def then_boot_bare(b, life, before):
+    life.power_cut(copy=False)
+    b.agent()
+    b.late()
+    return life.verdict(kept=PENDING)
+
+
+def then_never_ran(b, life, before):
+    life.power_cut()
+    for name in b.vms:
+        b.holdover("resume", "--never-ran", name)
+    b.check_score()
+    # whoever did run is only kept because the canaries say so
+    b.log = []
+    return life.verdict(kept=("RELEASED", "FAILED"))
+
+
+def then_next_jump(b, life, before):
+    d = b.kexec()
+    if there("/bench/kexec/jumped"):
+        life.power_cut(jump=True)
+        b.agent()
+    elif d.rc not in (1, 3):
+        raise Wrong("a refused jump says: %s" % d)
+    return later_resumes(b, life)
+
+
+AGENT_THEN = (then_late, then_agent_again, then_boot_without, then_boot_replay, then_boot_bare,
+              then_never_ran, then_next_jump)
+
+
+# ---- the walks ---------------------------------------------------------------------------------------
+
+Walk = collections.namedtuple("Walk", "name begin act then after")
+WALKS = []
+
+
+def walk(name, then, act, after=None):
+    """@after: the walk that goes the same way at first, so that these passages are left to it."""
+    def register(begin):
+        WALKS.append(Walk(name, begin, act, then, after))
+        return begin
+    return register
+
+
+def fresh_host(b):
+    b.reset_world()
+    b.start_all()
+
+
+def act_kexec(b, **kw):
+    return b.kexec(**kw)
+
+
+@walk("stage", STAGE_THEN, act_kexec)
+def begin_stage(b):
+    fresh_host(b)
+
+
+def act_failing_kexec(b, **kw):
+    kw["fault"] = "sealed_and_checked:fail" + ("," + kw["fault"] if kw.get("fault") else "")
+    return b.kexec(**kw)
+
+
+@walk("unseal", STAGE_THEN, act_failing_kexec, after="stage")
+def begin_unseal(b):
+    fresh_host(b)
+
+
+def act_abort(b, **kw):
+    return b.holdover("abort", **kw)
+
+
+@walk("abort", STAGE_THEN, act_abort)
+def begin_abort(b):
+    fresh_host(b)
+    b.kexec(fault="sealed_and_checked")
+
+
+@walk("refused jump", STAGE_THEN, act_kexec, after="stage")
+def begin_refused(b):
+    fresh_host(b)
+    put("/bench/kexec/refuse-jump", "")
+
+
+SNAPSHOTS = {}
+
+
+def jumped(b):
+    """Just after the jump; the same each time."""
+    key = "jumped"
+    if key not in SNAPSHOTS:
+        fresh_host(b)
+        d = b.kexec()
+        if not there("/bench/kexec/jumped"):
+            raise Wrong("no jump: %s" % d)
+        b.jump()
+        SNAPSHOTS[key] = b.snapshot()
+    b.restore(SNAPSHOTS[key])
+    b.old_ticket = get(TICKET)
+
+
+def act_agent(b, **kw):
+    return b.agent(**kw)
+
+
+@walk("agent", AGENT_THEN, act_agent)
+def begin_agent(b):
+    jumped(b)
+
+
+def act_failing_agent(b, **kw):
+    kw["fault"] = "qemu_started:fail" + ("," + kw["fault"] if kw.get("fault") else "")
+    return b.agent(**kw)
+
+
+@walk("agent fails", AGENT_THEN, act_failing_agent, after="agent")
+def begin_failing_agent(b):
+    jumped(b)
+
+
+def act_resume(b, **kw):
+    return b.holdover("resume", **kw)
+
+
+@walk("resume", AGENT_THEN, act_resume)
+def begin_resume(b):
+    jumped(b)
+    remove(TICKET)
+
+
+def then_run_again(b, life, before):
+    life.may_be_lost = set(b.vms)
+    repair(b)
+    return life.verdict()
+
+
+def then_reset_and_run(b, life, before):
+    life.power_cut()
+    b.agent()
+    b.late()
+    for name in b.vms:
+        b.holdover("run", name)
+    return life.verdict()
+
+
+def act_run(b, **kw):
+    return b.holdover("run", "a", **kw)
+
+
+@walk("run", (then_run_again, then_reset_and_run), act_run)
+def begin_run(b):
+    b.reset_world()
+
+
+def act_stop(b, **kw):
+    return b.holdover("stop", "--force", "a", **kw)
+
+
+@walk("stop", (then_run_again, then_reset_and_run), act_stop)
+def begin_stop(b):
+    fresh_host(b)
+
+
+def act_discard(b, **kw):
+    return b.holdover("discard", "a", "b", **kw)
+
+
+def then_discard_again(b, life, before):
+    b.holdover("discard", *b.vms)
+    for name in b.vms:
+        b.holdover("run", name)
+    return life.verdict()
+
+
+@walk("discard", (then_discard_again, then_boot_without, then_boot_replay), act_discard)
+def begin_discard(b):
+    jumped(b)
+
+
+# ---- running them -------------------------------------------------------------------------------------
+
+def trace(b, w):
+    w.begin(b)
+    remove("/bench/trace")
+    w.act(b, trace="/bench/trace")
+    return get("/bench/trace").decode().split()
+
+
+def numbered(names):
+    seen = collections.Counter()
+    out = []
+    for name in names:
+        seen[name] += 1
+        out.append((name, seen[name]))
+    return out
+
+
+def passages(b, w):
+    """[(point, n)] of the walk's program, without those that another walk goes through."""
+    skip = numbered(trace(b, next(o for o in WALKS if o.name == w.after))) if w.after else []
+    return [p for p in numbered(trace(b, w)) if p not in skip]
+
+
+def case(b, w, point, n, then):
+    """One case; the outcome of each VM, or None if it does not apply."""
+    w.begin(b)
+    before = pids(b)
+    life = Life(b)
+    if w.name == "discard":
+        life.may_be_lost = set(b.vms)
+    d = w.act(b, fault="%s@%d" % (point, n))
+    if d.rc != -9 or there("/bench/kexec/jumped"):
+        raise Wrong("not killed at %s@%d: %s" % (point, n, d))
+    remove("/bench/kexec/refuse-jump")
+    found = then(b, life, before)
+    if found is not None:
+        repair(b)
+    return found
