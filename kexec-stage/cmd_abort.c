@@ -4,6 +4,7 @@
 
 #include "kexec.h"
 #include "fault.h"
+#include "interrupt.h"
 #include "stage.h"
 
 static bool lives(const char *name)
@@ -105,6 +106,7 @@ static int run(const struct app *app, int argc, char **argv)
 	if (stage_collect(&s, &e) < 0 && e.kind != ERR_ABSENT)
 		return cmd_fail(&e);
 	err_clear(&e);
+	interrupt_hold(NULL);
 	if (abort_jump(&h, &s, &undone, &e) < 0)
 		return cmd_fail(&e);
 	if (undone)

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "kexec.h"
 #include "fault.h"
-#include "log.h"
+#include "flush.h"
+#include "interrupt.h"
+#include "kexec.h"
 #include "preflight.h"
 
 struct opts {
@@ -44,31 +41,6 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 	return 0;
 }
 
-/* From a signal that would end the program in the middle, VMs must not stay
- * paused: it is held back until the next step has ended. */
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-	interrupted = sig;
-}
-
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-		sigaction(signals[i], &sa, NULL);
-}
-
-static int check_interrupted(struct err *e)
-{
-	if (!interrupted)
-		return 0;
-	return err_set(e, ERR_REFUSED, "interrupted by signal %d", (int)interrupted);
-}
-
 static int run_preflight(struct stage *s, const struct target *t, struct err *e)
 {
 	_cleanup_free_ struct preflight *p = calloc(1, sizeof(*p));
@@ -82,30 +54,6 @@ static int run_preflight(struct stage *s, const struct target *t, struct err *e)
 		if (p->item[i].level == FINDING_WARN)
 			cmd_say("  note: %s: %s", p->item[i].what, p->item[i].text);
 	return preflight_error(p, e);
-}
-
-/* sync(2) cannot be bounded: a child does it, and a dead file server holds up
- * the child alone. */
-static void flush(int timeout_ms)
-{
-	sigset_t chld, old;
-	struct timespec ts = { .tv_sec = timeout_ms / 1000 };
-	pid_t pid;
-
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &chld, &old);
-	pid = fork();
-	if (pid == 0) {
-		sync();
-		_exit(0);
-	}
-	if (pid > 0 && sigtimedwait(&chld, NULL, &ts) < 0)
-		cmd_say("  note: not everything was flushed within %d s; going on",
-			timeout_ms / 1000);
-	if (pid > 0)
-		waitpid(pid, NULL, WNOHANG);
-	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 /* From here to the jump nothing may print: a frozen file system behind stdout
@@ -131,18 +79,20 @@ static int stage_and_jump(struct stage *s, const struct target *t, struct err *e
 		return -1;
 	marks_attach(&s->marks, &s->h->ledger, s->ticket.generation, marks_rate_hz(&s->rate));
 	cmd_say("loading %s", t->kernel);
-	if (stage_load_kernel(s, t, e) < 0 || check_interrupted(e) < 0)
+	if (stage_load_kernel(s, t, e) < 0 || interrupt_check(e) < 0)
 		return -1;
 	/* The rate is the better the longer it was measured. */
 	s->marks.tsc_hz = marks_rate_hz(&s->rate);
 	marks_take(&s->marks, PHASE_IMAGE_LOADED, PHASE_HOST);
 	cmd_say("flushing disks");
-	flush(s->h->cfg.flush_timeout_ms);
-	if (check_interrupted(e) < 0)
+	if (!flush_disks(s->h->cfg.flush_timeout_ms))
+		cmd_say("  note: not everything was flushed within %d s; going on",
+			s->h->cfg.flush_timeout_ms / 1000);
+	if (interrupt_check(e) < 0)
 		return -1;
 	cmd_say("pausing and saving %u VM%s", s->n, s->n == 1 ? "" : "s");
 	if (stage_save_all(s, e) < 0 || stage_seal(s, e) < 0 || stage_recheck(s, e) < 0 ||
-	    FAULT_FAILS(sealed_and_checked, e) || check_interrupted(e) < 0)
+	    FAULT_FAILS(sealed_and_checked, e) || interrupt_check(e) < 0)
 		return -1;
 	return jump(s, e);
 }
@@ -166,7 +116,7 @@ static int run(const struct app *app, int argc, char **argv)
 		return e.kind == ERR_ABSENT ? EXIT_NOTHING : EXIT_FAILED;
 	}
 	marks_take(&s.marks, PHASE_STAGE_START, PHASE_HOST);
-	catch_signals();
+	interrupt_hold(NULL);
 	if (stage_and_jump(&s, &t, &e) == 0)
 		return EXIT_DONE;
 	if (stage_abort(&s, &undo) < 0) {

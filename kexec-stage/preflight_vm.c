@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "preflight.h"
 
 #define HELP_MAX (1u << 20)
@@ -146,12 +147,14 @@ void preflight_rehearse(struct preflight *p, struct stage *s)
 {
 	int64_t start = io_now_ms(), saved;
 	struct err e = { 0 }, back = { 0 };
+	sigset_t before;
 	int r;
 
 	if (p->failed) {
 		preflight_add(p, FINDING_WARN, "rehearsal", "left out after what failed before");
 		return;
 	}
+	interrupt_hold(&before);
 	s->rehearsal = true;
 	r = stage_save_all(s, &e);
 	s->rehearsal = false;
@@ -159,6 +162,7 @@ void preflight_rehearse(struct preflight *p, struct stage *s)
 	if (stage_continue_all(s, &back))
 		preflight_add(p, FINDING_FAIL, "rehearsal",
 			      "a VM does not run on after it: %s; try 'holdover abort'", back.msg);
+	interrupt_release(&before);
 	if (r < 0) {
 		preflight_add(p, FINDING_FAIL, "rehearsal", "%s", e.msg);
 	} else if (stage_state_bytes(s) > s->h->ledger.geo.blob_size) {

@@ -193,28 +193,35 @@ int stage_save_all(struct stage *s, struct err *e)
 }
 
 /* A fresh connection: the old one may be in the middle of anything. */
-static int continue_one(struct stage_vm *v, struct err *e)
+static int continue_begin(struct stage_vm *v, struct err *e)
 {
-	struct plan *p = &v->plan;
-
 	v->save.vm_name = name_of(v);
 	if (runstate_read_pause(name_of(v), &v->save.was_running, e) < 0 || connect_vm(v, e) < 0)
 		return -1;
-	save_resume_plan(p, &v->save, &v->qmp, v->rs.pidfd, VMCTL_TIMEOUT_MS, false);
-	if (plan_run(&p, 1)) {
-		*e = p->err;
+	save_resume_plan(&v->plan, &v->save, &v->qmp, v->rs.pidfd, VMCTL_TIMEOUT_MS, false);
+	return 0;
+}
+
+static int continue_end(struct stage_vm *v, struct err *e)
+{
+	if (v->plan.failed) {
+		*e = v->plan.err;
 		return -1;
 	}
 	FAULT(continued);
 	if (runstate_clear_pause(name_of(v), e) < 0)
 		return -1;
 	FAULT(pause_note_cleared);
+	v->paused_here = false;
 	return 0;
 }
 
+/* All at once: one that hangs holds up no other. */
 unsigned int stage_continue_all(struct stage *s, struct err *e)
 {
-	unsigned int failed = 0;
+	struct stage_vm *going[VM_MAX];
+	struct plan *plans[VM_MAX] = { NULL };
+	unsigned int n = 0, failed = 0;
 
 	for (unsigned int i = 0; i < s->n; i++) {
 		struct stage_vm *v = &s->vm[i];
@@ -222,12 +229,23 @@ unsigned int stage_continue_all(struct stage *s, struct err *e)
 
 		if (!v->paused_here)
 			continue;
-		if (continue_one(v, &why) == 0) {
-			v->paused_here = false;
+		if (continue_begin(v, &why) == 0) {
+			going[n] = v;
+			plans[n++] = &v->plan;
 			continue;
 		}
 		*e = why;
 		err_wrap(e, "vm %s", name_of(v));
+		failed++;
+	}
+	plan_run(plans, n);
+	for (unsigned int i = 0; i < n; i++) {
+		struct err why = { 0 };
+
+		if (continue_end(going[i], &why) == 0)
+			continue;
+		*e = why;
+		err_wrap(e, "vm %s", name_of(going[i]));
 		failed++;
 	}
 	return failed;
