@@ -182,7 +182,7 @@ int ledger_record_overwrite(struct ledger *l, unsigned int index, const struct v
 	    media_store(&l->media, b, &damage, sizeof(damage), e) < 0)
 		return -1;
 	if (media_store(&l->media, a, &m, sizeof(m), e) < 0 ||
-	    media_store(&l->media, b, &zero, sizeof(zero), e) < 0)
+	    media_verify(&l->media, a, &m, sizeof(m), "a state record", e) < 0)
 		return -1;
-	return media_verify(&l->media, a, &m, sizeof(m), "a state record", e);
+	return media_store(&l->media, b, &zero, sizeof(zero), e);
 }

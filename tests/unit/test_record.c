@@ -341,6 +341,35 @@ static void a_crash_never_brings_the_old_one_back(void **state)
 	assert_true(unreadable > 0 && done > 0);
 }
 
+/* One store that is lost while the later ones arrive. */
+static void a_lost_store_never_brings_the_old_one_back(void **state)
+{
+	struct vm_record rec = record(VM_CONSUMED, 0), got;
+	struct err e = { 0 };
+
+	(void)state;
+	for (unsigned int which = 1; which < 4; which++) {
+		for (unsigned int at = 0; at < 3; at++) {
+			int r;
+
+			damage(which & 1, which & 2);
+			fixture_arm(&f, STOP_SKIP, at, 0);
+			r = ledger_record_overwrite(&f.l, INDEX, &rec, &e);
+			err_clear(&e);
+			if (ledger_record_read(&f.l, INDEX, &got, &e) == 0) {
+				assert_int_equal(r, 0);
+				assert_int_equal(got.state, VM_CONSUMED);
+			}
+			err_clear(&e);
+		}
+	}
+	/* A itself is lost: said, not only found later. */
+	damage(false, true);
+	fixture_arm(&f, STOP_SKIP, 0, 0);
+	assert_int_equal(ledger_record_overwrite(&f.l, INDEX, &rec, &e), -1);
+	assert_kind(e, ERR_CHECKSUM);
+}
+
 static void a_readable_record_is_written_in_turn(void **state)
 {
 	struct vm_record rec = record(VM_CONSUMED, 0), got;
@@ -391,6 +420,7 @@ int main(void)
 		CASE(damaged_records_are_overwritten),
 		CASE(forged_sequences_are_overwritten),
 		CASE(a_crash_never_brings_the_old_one_back),
+		CASE(a_lost_store_never_brings_the_old_one_back),
 		CASE(a_readable_record_is_written_in_turn),
 		CASE(a_newer_version_keeps_its_record),
 	};
