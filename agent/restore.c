@@ -94,6 +94,20 @@ static int check_mapped(const struct job *j, struct err *e)
 				     j->mv->extent.size, e);
 }
 
+/* Before the first look at a disk: block devices are in the root's /dev, too. */
+static int prepare_root(struct restore *r, struct err *e)
+{
+	if (!r->root)
+		return 0;
+	if (!r->root_tried && sysroot_prepare(r->root, &r->root_err) < 0)
+		err_wrap(&r->root_err, "preparing %s", r->root);
+	r->root_tried = true;
+	if (r->root_err.kind == ERR_NONE)
+		return 0;
+	*e = r->root_err;
+	return -1;
+}
+
 /* May this VM be resumed here and now? Fills in the outcome if not. */
 static bool consider(struct job *j)
 {
@@ -122,6 +136,11 @@ static bool consider(struct job *j)
 	}
 	if (r->who == RESTORE_AGENT && j->mv->vm.placement == VM_PLACE_LATE) {
 		err_set(e, ERR_NONE, "its placement is late");
+		j->out->result = RESTORE_LATER;
+		return false;
+	}
+	/* Whatever is wrong with the root, the complete system has another. */
+	if (prepare_root(r, e) < 0) {
 		j->out->result = RESTORE_LATER;
 		return false;
 	}
@@ -231,8 +250,6 @@ static int launch(struct job *j, struct err *e)
 	};
 	int timeout_ms = j->mv->vm.timeout_ms;
 
-	if (r->root && sysroot_prepare(r->root, e) < 0)
-		return -1;
 	if (qemu_start(&launch, &j->proc, e) < 0 || FAULT_FAILS(qemu_started, e))
 		return -1;
 	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);

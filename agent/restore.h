@@ -25,6 +25,7 @@
  *	exec, modules included; 0 if none was started
  * @timeout_ms: no VM is waited for longer than this; 0: only its own timeout
  * @ticket: of the jump
+ * @root_tried, @root_err: private: of sysroot_prepare(), which is done once
  * @dev, @map, @ledger, @m: region, mapping, ledger and manifest, as opened
  */
 struct restore {
@@ -44,6 +45,8 @@ struct restore {
 	struct ledger ledger;
 	struct manifest m;
 	struct marks marks;
+	bool root_tried;
+	struct err root_err;
 };
 
 /**

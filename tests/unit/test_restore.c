@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "disk.h"
 #include "ledger_fixture.h"
 #include "load.h"
 #include "qemu.h"
@@ -404,6 +405,63 @@ static void ram_path_in_a_root(void **state)
 	assert_non_null(strstr(e.msg, "is not the device"));
 }
 
+/* ---- the root that QEMU is chrooted into ---------------------------------- */
+
+static void make_root(bool complete)
+{
+	static const char *const dirs[] = { "dev", "proc", "sys", "run" };
+	struct err e = { 0 };
+	char path[64];
+
+	for (size_t i = 0; i < (complete ? 4u : 3u); i++) {
+		snprintf(path, sizeof(path), "/run/root/%s", dirs[i]);
+		assert_ok(io_mkdir_p(path, 0755, &e), e);
+	}
+	b.r.root = "/run/root";
+}
+
+static void a_root_that_is_not_ready_claims_nothing(void **state)
+{
+	(void)state;
+	make_root(false);
+	go(RESTORE_LATER, "/run/root has no folder /run");
+	assert_int_equal(b.report.later, 1);
+	assert_int_equal(b.starts, 0);
+	record_is(VM_SEALED, ERR_NONE);
+	begin(RESTORE_LATE);
+	go(RESTORE_RUNNING, "");
+}
+
+/* As a block device of the host's /dev is. */
+static void disks_are_looked_for_after_the_binds(void **state)
+{
+	static struct disk disk = { .path = (char *)"/run/disk.img", .writable = true };
+	struct err e = { 0 };
+	int fd = open(disk.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_ok(disk_identify(NULL, &disk, &e), e);
+	b.mv.disks = &disk;
+	b.mv.ndisks = 1;
+	make_root(true);
+	go(RESTORE_RUNNING, "");
+}
+
+static void nothing_to_resume_mounts_nothing(void **state)
+{
+	struct stat root, run;
+
+	(void)state;
+	set_record(VM_CONSUMED);
+	make_root(true);
+	go(RESTORE_NOT_TRIED, "");
+	assert_int_equal(stat("/run/root", &root), 0);
+	assert_int_equal(stat("/run/root/dev", &run), 0);
+	assert_true(root.st_dev == run.st_dev);
+}
+
 /* ---- --never-ran --------------------------------------------------------- */
 
 static void never_ran(enum canary_mode mode)
@@ -582,6 +640,9 @@ int main(void)
 		CASE(ram_of_a_file_of_that_name),
 		CASE(ram_at_another_place),
 		CASE(ram_path_in_a_root),
+		CASE(a_root_that_is_not_ready_claims_nothing),
+		CASE(disks_are_looked_for_after_the_binds),
+		CASE(nothing_to_resume_mounts_nothing),
 		CASE(released_is_kept_without_the_word),
 		CASE(released_is_resumed_on_the_operators_word),
 		CASE(changed_ram_contradicts_it),
