@@ -67,12 +67,13 @@ static int write_record(struct job *j, enum vm_state state, enum err_kind reason
 	return 0;
 }
 
-static int check_disks(const struct job *j, struct err *e)
+static int check_disks(const struct job *j, bool opened, struct err *e)
 {
-	bool early = j->r->who == RESTORE_AGENT;
+	unsigned int flags = (j->r->who == RESTORE_AGENT ? DISK_EARLY : 0) |
+		(opened ? DISK_OPENED : 0);
 
 	for (unsigned int i = 0; i < j->mv->ndisks; i++)
-		if (disk_check(j->r->root, &j->mv->disks[i], early, e) < 0)
+		if (disk_check(j->r->root, &j->mv->disks[i], flags, e) < 0)
 			return -1;
 	return 0;
 }
@@ -144,7 +145,7 @@ static bool consider(struct job *j)
 		j->out->result = RESTORE_LATER;
 		return false;
 	}
-	if (check_disks(j, e) == 0)
+	if (check_disks(j, false, e) == 0)
 		return true;
 	j->out->result = decide_aftermath(e->kind, r->who, false) == AFTER_LATER ? RESTORE_LATER :
 										   RESTORE_KEPT;
@@ -215,7 +216,7 @@ static int on_commit(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	/* The disks again: QEMU has been starting for a while. */
-	if (check_disks(j, e) < 0 || check_mapped(j, e) < 0 || check_ram(j, false, e) < 0 ||
+	if (check_disks(j, true, e) < 0 || check_mapped(j, e) < 0 || check_ram(j, false, e) < 0 ||
 	    write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
 		return -1;
 	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);

@@ -55,7 +55,7 @@ int disk_identify(const char *root, struct disk *d, struct err *e)
 	return fd < 0 ? -1 : identify(fd, d, e);
 }
 
-int disk_check(const char *root, const struct disk *want, bool early, struct err *e)
+int disk_check(const char *root, const struct disk *want, unsigned int flags, struct err *e)
 {
 	_cleanup_close_ int fd =
 		open_in_root(root, want->path, (want->writable ? O_RDWR : O_RDONLY) | O_NONBLOCK, e);
@@ -67,7 +67,7 @@ int disk_check(const char *root, const struct disk *want, bool early, struct err
 		return err_set(e, ERR_MISMATCH, "disk %s was a %s when the VM was saved",
 			       want->path, want->is_block ? "block device" : "file");
 	if (memcmp(now.fs_uuid, want->fs_uuid, sizeof(now.fs_uuid)))
-		return err_set(e, early ? ERR_ABSENT : ERR_MISMATCH,
+		return err_set(e, flags & DISK_EARLY ? ERR_ABSENT : ERR_MISMATCH,
 			       "disk %s lies on another file system than when the VM was saved; "
 			       "mount the right one",
 			       want->path);
@@ -76,7 +76,7 @@ int disk_check(const char *root, const struct disk *want, bool early, struct err
 			       "disk %s is another file than when the VM was saved (inode %" PRIu64
 			       " size %" PRIu64 ", was %" PRIu64 " and %" PRIu64 ")",
 			       want->path, now.inode, now.size, want->inode, want->size);
-	if (now.mtime_ns != want->mtime_ns && want->writable)
+	if (now.mtime_ns != want->mtime_ns && want->writable && !(flags & DISK_OPENED))
 		return err_set(e, ERR_MISMATCH,
 			       "disk %s was changed after the VM was saved; resuming would destroy "
 			       "it",

@@ -37,6 +37,7 @@
  * @starts: QEMUs started
  * @conts: VMs that were let run
  * @last: the QEMU started last
+ * @touched: file whose time changes while QEMU loads
  * @scribble: QEMU writes into its RAM while it loads
  * @ram: what QEMU maps instead of the device
  * @shift: where it maps it, from where it should
@@ -51,7 +52,7 @@ static struct bench {
 	struct load *load;
 	unsigned int starts, conts;
 	pid_t last;
-	const char *ram;
+	const char *ram, *touched;
 	uint64_t shift;
 	bool scribble, no_cont;
 } b;
@@ -134,6 +135,8 @@ static int play(struct load *l, struct err *e)
 {
 	if (b.scribble)
 		change_ram(b.mv.extent.offset);
+	if (b.touched)
+		assert_int_equal(utimensat(AT_FDCWD, b.touched, NULL, 0), 0);
 	if (l->connected(l, e) < 0 || l->loaded(l, e) < 0 || l->commit(l, e) < 0)
 		return -1;
 	l->committed = true;
@@ -432,21 +435,53 @@ static void a_root_that_is_not_ready_claims_nothing(void **state)
 	go(RESTORE_RUNNING, "");
 }
 
-/* As a block device of the host's /dev is. */
-static void disks_are_looked_for_after_the_binds(void **state)
-{
-	static struct disk disk = { .path = (char *)"/run/disk.img", .writable = true };
-	struct err e = { 0 };
-	int fd = open(disk.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+#define DISK "/run/disk.img"
 
-	(void)state;
+static void add_disk(void)
+{
+	static struct disk disk;
+	struct err e = { 0 };
+	int fd = open(DISK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
 	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, MIB), 0);
 	close(fd);
+	disk = (struct disk){ .path = (char *)DISK, .writable = true };
 	assert_ok(disk_identify(NULL, &disk, &e), e);
 	b.mv.disks = &disk;
 	b.mv.ndisks = 1;
+}
+
+/* As a block device of the host's /dev is. */
+static void disks_are_looked_for_after_the_binds(void **state)
+{
+	(void)state;
+	add_disk();
 	make_root(true);
 	go(RESTORE_RUNNING, "");
+}
+
+/* As with a persistent dirty bitmap, when the image is activated. */
+static void qemu_may_touch_its_images(void **state)
+{
+	(void)state;
+	add_disk();
+	b.touched = DISK;
+	go(RESTORE_RUNNING, "");
+}
+
+static void a_disk_changed_before_is_kept(void **state)
+{
+	(void)state;
+	add_disk();
+	assert_int_equal(utimensat(AT_FDCWD, DISK, NULL, 0), 0);
+	go(RESTORE_KEPT, "was changed after the VM was saved");
+	assert_int_equal(b.starts, 0);
+	add_disk();
+	assert_int_equal(truncate(DISK, 2 * MIB), 0);
+	go(RESTORE_KEPT, "is another file");
+	assert_int_equal(b.starts, 0);
+	record_is(VM_SEALED, ERR_NONE);
 }
 
 static void nothing_to_resume_mounts_nothing(void **state)
@@ -642,6 +677,8 @@ int main(void)
 		CASE(ram_path_in_a_root),
 		CASE(a_root_that_is_not_ready_claims_nothing),
 		CASE(disks_are_looked_for_after_the_binds),
+		CASE(qemu_may_touch_its_images),
+		CASE(a_disk_changed_before_is_kept),
 		CASE(nothing_to_resume_mounts_nothing),
 		CASE(released_is_kept_without_the_word),
 		CASE(released_is_resumed_on_the_operators_word),
