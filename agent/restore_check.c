@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "restore_check.h"
+
+#include "disk.h"
+#include "qemu.h"
+#include "sysroot.h"
+
+int check_root(struct restore *r, struct err *e)
+{
+	if (!r->root)
+		return 0;
+	if (!r->root_tried && sysroot_prepare(r->root, &r->root_err) < 0)
+		err_wrap(&r->root_err, "preparing %s", r->root);
+	r->root_tried = true;
+	if (r->root_err.kind == ERR_NONE)
+		return 0;
+	*e = r->root_err;
+	return -1;
+}
+
+int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened, struct err *e)
+{
+	unsigned int flags = (r->who == RESTORE_AGENT ? DISK_EARLY : 0) |
+		(opened ? DISK_OPENED : 0);
+
+	for (unsigned int i = 0; i < mv->ndisks; i++)
+		if (disk_check(r->root, &mv->disks[i], flags, e) < 0)
+			return -1;
+	return 0;
+}
+
+int check_ram(const struct restore *r, const struct manifest_vm *mv, bool whole, struct err *e)
+{
+	struct canary_ram ram = {
+		.path = r->dev.path,
+		.offset = mv->extent.offset,
+		.size = mv->extent.size,
+	};
+
+	return canary_check(&ram, &mv->canary, whole, e);
+}
+
+int check_mapped(const struct restore *r, const struct manifest_vm *mv, pid_t pid, struct err *e)
+{
+	return qemu_ram_mapped_check(pid, r->dev.path, mv->extent.offset, mv->extent.size, e);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What must be as it was when the VM was saved. */
+#ifndef HOLDOVER_RESTORE_CHECK_H
+#define HOLDOVER_RESTORE_CHECK_H
+
+#include "restore.h"
+
+/** check_root() - sysroot_prepare(), once for all VMs; the first error stays.
+ * Comes before the disks: block devices are found in the root's /dev. */
+_must_check_ int check_root(struct restore *r, struct err *e);
+
+/** check_disks() - disk_check() of all of them; @opened: by a QEMU already. */
+_must_check_ int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened,
+			     struct err *e);
+
+/** check_ram() - its canaries; @whole: all of it, if it was sealed like that. */
+_must_check_ int check_ram(const struct restore *r, const struct manifest_vm *mv, bool whole,
+			   struct err *e);
+
+/** check_mapped() - the process @pid has this VM's RAM. */
+_must_check_ int check_mapped(const struct restore *r, const struct manifest_vm *mv, pid_t pid,
+			      struct err *e);
+
+#endif
