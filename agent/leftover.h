@@ -10,7 +10,8 @@
 _must_check_ int leftover_check(const char *name, struct err *e);
 
 /** leftover_kill() - end it. Only for a VM that was not released, so that it
- * has not run; two on one RAM must never be. */
-void leftover_kill(const char *name);
+ * has not run; two on one RAM must never be: REFUSED if it does not end, or if
+ * nobody can tell whether there is one. */
+_must_check_ int leftover_kill(const char *name, struct err *e);
 
 #endif

@@ -162,7 +162,8 @@ static int claim(struct job *j, struct err *e)
 				       &j->mv->blob, e);
 	if (j->state_fd < 0)
 		return err_wrap(e, "device state");
-	leftover_kill(j->mv->vm.name);
+	if (leftover_kill(j->mv->vm.name, e) < 0)
+		return -1;
 	/* All of the RAM now, when no QEMU waits: it takes its time. A claim
 	 * on RELEASED gives up what is known, so it must be worth it. */
 	if ((j->mv->canary.mode == CANARY_FULL || j->rec.state == VM_RELEASED) &&

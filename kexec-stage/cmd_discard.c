@@ -10,10 +10,10 @@
 static int refuse_alive(const char *name, struct err *e)
 {
 	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
-	struct err ignored = { 0 };
+	int alive = runstate_alive(name, &rs, e);
 
-	if (runstate_load(name, &rs, &ignored) < 0 || rs.pidfd < 0)
-		return 0;
+	if (alive <= 0)
+		return alive;
 	return err_set(e, ERR_REFUSED,
 		       "its QEMU (pid %d) is alive; 'holdover abort' continues it, 'holdover "
 		       "stop --force %s' ends it",

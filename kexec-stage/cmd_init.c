@@ -23,10 +23,11 @@ static int check_unused(struct err *e)
 	if (n < 0)
 		return -1;
 	for (int i = 0; i < n; i++) {
-		struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
-		struct err ignored = { 0 };
+		int alive = runstate_alive(names[i], NULL, e);
 
-		if (runstate_load(names[i], &rs, &ignored) == 0 && rs.pidfd >= 0)
+		if (alive < 0)
+			return -1;
+		if (alive)
 			return err_set(e, ERR_REFUSED,
 				       "VM %s is running on this host; stop it before the region is "
 				       "prepared anew",

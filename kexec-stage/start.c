@@ -11,19 +11,14 @@
 #include "unit.h"
 #include "vmctl.h"
 
-static bool runs(const char *name)
-{
-	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
-	struct err ignored = { 0 };
-
-	return runstate_load(name, &rs, &ignored) == 0 && rs.pidfd >= 0;
-}
-
 static int check_free(const struct host *h, const struct vm *vm, int index, struct err *e)
 {
+	int alive = runstate_alive(vm->name, NULL, e);
 	struct vm_record rec;
 
-	if (runs(vm->name))
+	if (alive < 0)
+		return -1;
+	if (alive)
 		return err_set(e, ERR_REFUSED, "VM %s is running already", vm->name);
 	if (access(vm->qemu, X_OK) < 0)
 		return err_set(e, ERR_ABSENT,
@@ -48,8 +43,14 @@ static int drop_idle_extents(const struct host *h, struct extent_table *t, const
 {
 	for (unsigned int i = 0; i < VM_MAX; i++) {
 		struct vm_record rec;
+		int alive;
 
-		if (!*t->slot[i].name || !strcmp(t->slot[i].name, but) || runs(t->slot[i].name))
+		if (!*t->slot[i].name || !strcmp(t->slot[i].name, but))
+			continue;
+		alive = runstate_alive(t->slot[i].name, NULL, e);
+		if (alive < 0)
+			return -1;
+		if (alive)
 			continue;
 		if (record_read(&h->ledger, i, t->slot[i].name, &rec, e) < 0)
 			return err_wrap(e, "vm %s", t->slot[i].name);

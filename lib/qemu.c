@@ -144,11 +144,17 @@ int qemu_start_time(pid_t pid, uint64_t *out, struct err *e)
 int qemu_pid_open(pid_t pid, uint64_t start_time, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
-	uint64_t now;
+	uint64_t now = 0;
 
 	if (pid > 0)
 		fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0 || qemu_start_time(pid, &now, e) < 0 || now != start_time)
+	/* EINVAL, ENOENT: the number is a thread's of another process by now. */
+	if (fd < 0 && pid > 0 && errno != ESRCH && errno != EINVAL && errno != ENOENT)
+		return err_sys(e, errno, "looking at process %d", (int)pid);
+	if (fd >= 0 && qemu_start_time(pid, &now, e) < 0 && e->kind != ERR_ABSENT &&
+	    e->errnum != ESRCH)
+		return -1;
+	if (fd < 0 || now != start_time)
 		return err_set(e, ERR_ABSENT, "process %d has ended", (int)pid);
 	return steal_fd(&fd);
 }

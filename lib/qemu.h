@@ -106,7 +106,8 @@ char **qemu_argv(const struct qemu_launch *launch, int ctl_fd, int qmp_fd, struc
 void qemu_argv_free(char **argv);
 
 /** qemu_pid_open() - pidfd of the process @pid if it still is the one that
- * started at @start_time; ABSENT if it has ended. */
+ * started at @start_time; ABSENT if it has ended, another kind if that cannot
+ * be told. */
 int qemu_pid_open(pid_t pid, uint64_t start_time, struct err *e);
 
 /** qemu_start_time() - field 22 of /proc/PID/stat, clock ticks since boot. */

@@ -68,7 +68,10 @@ static int decode(const char *path, struct runstate *rs, struct err *e)
 		return err_set(e, ERR_FORMAT, "describes %u VMs", rs->m.nvms);
 	rs->pid = (pid_t)pid;
 	rs->pidfd = qemu_pid_open(rs->pid, rs->start_time, &gone);
-	return 0;
+	if (rs->pidfd >= 0 || gone.kind == ERR_ABSENT)
+		return 0;
+	*e = gone;
+	return -1;
 }
 
 int runstate_load(const char *name, struct runstate *out, struct err *e)
@@ -85,6 +88,28 @@ int runstate_load(const char *name, struct runstate *out, struct err *e)
 	*out = rs;
 	rs = (struct runstate)RUNSTATE_INIT;
 	return 0;
+}
+
+int runstate_alive(const char *name, struct runstate *out, struct err *e)
+{
+	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+	struct err why = { 0 };
+
+	if (runstate_load(name, &rs, &why) < 0) {
+		if (why.kind == ERR_ABSENT)
+			return 0;
+		return err_set(e, ERR_REFUSED,
+			       "nobody can tell whether a QEMU of VM %s is alive (%.600s); if none "
+			       "is, remove that file",
+			       name, why.msg);
+	}
+	if (rs.pidfd < 0)
+		return 0;
+	if (out) {
+		*out = rs;
+		rs = (struct runstate)RUNSTATE_INIT;
+	}
+	return 1;
 }
 
 static int by_name(const void *a, const void *b)

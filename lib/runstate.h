@@ -34,8 +34,16 @@ void runstate_free(struct runstate *rs);
 _must_check_ int runstate_save(const struct runstate *rs, struct err *e);
 
 /** runstate_load() - ABSENT if the VM was never started in this boot; a QEMU
- * that has ended shows as @pidfd -1. */
+ * that has ended, and only that, shows as @pidfd -1. */
 _must_check_ int runstate_load(const char *name, struct runstate *out, struct err *e);
+
+/** runstate_alive() - does a QEMU of VM @name live on this host?
+ *
+ * 1 with @out loaded (NULL: not wanted); 0 if it was never started in this boot
+ * or has ended; -1 REFUSED if that cannot be told, which must not be taken for
+ * "no": a second QEMU on the same RAM and disks destroys both.
+ */
+_must_check_ int runstate_alive(const char *name, struct runstate *out, struct err *e);
 
 /** runstate_names() - names of all VMs with a state.json, sorted, at most
  * VM_MAX. Returns how many, or -1. */

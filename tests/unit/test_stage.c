@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -207,6 +208,52 @@ static void one_without_a_note_holds_up_no_other(void **state)
 	assert_false(paused("c"));
 }
 
+/* ---- does it live? ------------------------------------------------------- */
+
+static void only_what_is_known_to_have_ended_has_ended(void **state)
+{
+	struct runstate rs = RUNSTATE_INIT;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(runstate_alive("a", NULL, &e), 0);
+	add_vm("a");
+	assert_int_equal(runstate_alive("a", NULL, &e), 1);
+	assert_int_equal(runstate_alive("a", &rs, &e), 1);
+	assert_int_equal(rs.pid, b.pid[0]);
+	assert_true(rs.pidfd >= 0);
+	runstate_free(&rs);
+	assert_ok(io_write_file(HOLDOVER_RUN_DIR "/a/state.json", "{", 1, 0600, &e), e);
+	assert_int_equal(runstate_alive("a", NULL, &e), -1);
+	assert_non_null(strstr(e.msg, "state.json"));
+	assert_kind(e, ERR_REFUSED);
+	add_vm("c");
+	kill(b.pid[1], SIGKILL);
+	waitpid(b.pid[1], NULL, 0);
+	assert_int_equal(runstate_alive("c", NULL, &e), 0);
+}
+
+/* Too few descriptors: the process may well be there. */
+static void a_pidfd_that_cannot_be_had_says_nothing(void **state)
+{
+	struct rlimit limit, none;
+	struct err e = { 0 };
+	int fd, lowest;
+
+	(void)state;
+	add_vm("a");
+	lowest = dup(0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	/* The file itself can still be read. */
+	none = (struct rlimit){ .rlim_cur = (rlim_t)lowest + 1, .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	fd = qemu_pid_open(b.pid[0], 0, &e);
+	assert_int_equal(fd, -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_kind(e, ERR_IO);
+}
+
 /* ---- signals ------------------------------------------------------------- */
 
 static volatile sig_atomic_t came;
@@ -311,6 +358,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(all_go_on_at_once),
 		CASE(one_without_a_note_holds_up_no_other),
+		CASE(only_what_is_known_to_have_ended_has_ended),
+		CASE(a_pidfd_that_cannot_be_had_says_nothing),
 		CASE(a_rehearsal_is_not_interrupted),
 		CASE(held_signals_are_told),
 		CASE(a_stuck_flush_holds_no_lock),
