@@ -21,14 +21,13 @@
 
 #include <string.h>
 
-#include "disk.h"
 #include "leftover.h"
 #include "fault.h"
 #include "load.h"
 #include "log.h"
 #include "qemu.h"
+#include "restore_check.h"
 #include "runstate.h"
-#include "sysroot.h"
 #include "unit.h"
 
 /* One VM under way. */
@@ -67,48 +66,6 @@ static int write_record(struct job *j, enum vm_state state, enum err_kind reason
 	return 0;
 }
 
-static int check_disks(const struct job *j, bool opened, struct err *e)
-{
-	unsigned int flags = (j->r->who == RESTORE_AGENT ? DISK_EARLY : 0) |
-		(opened ? DISK_OPENED : 0);
-
-	for (unsigned int i = 0; i < j->mv->ndisks; i++)
-		if (disk_check(j->r->root, &j->mv->disks[i], flags, e) < 0)
-			return -1;
-	return 0;
-}
-
-static int check_ram(const struct job *j, bool whole, struct err *e)
-{
-	struct canary_ram ram = {
-		.path = j->r->dev.path,
-		.offset = j->mv->extent.offset,
-		.size = j->mv->extent.size,
-	};
-
-	return canary_check(&ram, &j->mv->canary, whole, e);
-}
-
-static int check_mapped(const struct job *j, struct err *e)
-{
-	return qemu_ram_mapped_check(j->proc.pid, j->r->dev.path, j->mv->extent.offset,
-				     j->mv->extent.size, e);
-}
-
-/* Before the first look at a disk: block devices are in the root's /dev, too. */
-static int prepare_root(struct restore *r, struct err *e)
-{
-	if (!r->root)
-		return 0;
-	if (!r->root_tried && sysroot_prepare(r->root, &r->root_err) < 0)
-		err_wrap(&r->root_err, "preparing %s", r->root);
-	r->root_tried = true;
-	if (r->root_err.kind == ERR_NONE)
-		return 0;
-	*e = r->root_err;
-	return -1;
-}
-
 /* May this VM be resumed here and now? Fills in the outcome if not. */
 static bool consider(struct job *j)
 {
@@ -141,11 +98,11 @@ static bool consider(struct job *j)
 		return false;
 	}
 	/* Whatever is wrong with the root, the complete system has another. */
-	if (prepare_root(r, e) < 0) {
+	if (check_root(r, e) < 0) {
 		j->out->result = RESTORE_LATER;
 		return false;
 	}
-	if (check_disks(j, false, e) == 0)
+	if (check_disks(r, j->mv, false, e) == 0)
 		return true;
 	j->out->result = decide_aftermath(e->kind, r->who, false) == AFTER_LATER ? RESTORE_LATER :
 										   RESTORE_KEPT;
@@ -167,7 +124,7 @@ static int claim(struct job *j, struct err *e)
 	/* All of the RAM now, when no QEMU waits: it takes its time. A claim
 	 * on RELEASED gives up what is known, so it must be worth it. */
 	if ((j->mv->canary.mode == CANARY_FULL || j->rec.state == VM_RELEASED) &&
-	    check_ram(j, true, e) < 0)
+	    check_ram(r, j->mv, true, e) < 0)
 		return -1;
 	j->rec.attempt++;
 	if (write_record(j, VM_CLAIMED, ERR_NONE, e) < 0)
@@ -217,7 +174,8 @@ static int on_commit(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	/* The disks again: QEMU has been starting for a while. */
-	if (check_disks(j, true, e) < 0 || check_mapped(j, e) < 0 || check_ram(j, false, e) < 0 ||
+	if (check_disks(j->r, j->mv, true, e) < 0 ||
+	    check_mapped(j->r, j->mv, j->proc.pid, e) < 0 || check_ram(j->r, j->mv, false, e) < 0 ||
 	    write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
 		return -1;
 	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);
