@@ -78,20 +78,21 @@ int decide_canary(enum canary_mode mode, bool second_copy, enum vm_state state, 
 	return 0;
 }
 
-/* What the passing of time, or the complete system, can mend: a disk that is
- * not mounted, a QEMU that is not there, one that ends because a bridge or a
- * device node is missing in the initramfs. */
-static const bool mends_later[ERR_KINDS] = {
-	[ERR_ABSENT] = true,
-	[ERR_SPAWN] = true,
-	[ERR_EXITED] = true,
+/* What neither the passing of time nor the complete system can mend: what was
+ * sealed is damaged, or is about another world. Everything else, from a disk
+ * that is not mounted to a QEMU that is slow, gets its bounded attempts. */
+static const bool never_mends[ERR_KINDS] = {
+	[ERR_STALE] = true,
+	[ERR_FORMAT] = true,
+	[ERR_CHECKSUM] = true,
+	[ERR_MISMATCH] = true,
 };
 
 enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool released)
 {
 	if (released)
 		return AFTER_DOUBT;
-	if (who == RESTORE_AGENT && mends_later[kind])
+	if (who == RESTORE_AGENT && !never_mends[kind])
 		return AFTER_LATER;
 	return AFTER_KEEP;
 }

@@ -173,6 +173,10 @@ static int on_commit(struct load *l, struct err *e)
 {
 	struct job *j = l->ctx;
 
+	/* It runs already, by somebody else's doing: nothing comes before the
+	 * record that keeps it from being resumed a second time. */
+	if (l->resumed)
+		return write_record(j, VM_RELEASED, ERR_NONE, e);
 	/* The disks again: QEMU has been starting for a while. */
 	if (check_disks(j->r, j->mv, true, e) < 0 ||
 	    check_mapped(j->r, j->mv, j->proc.pid, e) < 0 || check_ram(j->r, j->mv, false, e) < 0 ||
@@ -250,6 +254,11 @@ static void settle(struct job *j)
 		return;
 	case AFTER_LATER:
 		j->out->result = RESTORE_LATER;
+		/* `cont` was never sent or never obeyed: that RELEASED was
+		 * written, or half written, must not end its way. */
+		if (j->claimed && j->rec.state == VM_RELEASED &&
+		    write_record(j, VM_CLAIMED, ERR_NONE, &e) < 0)
+			log_err("vm %s: %s", j->mv->vm.name, e.msg);
 		break;
 	case AFTER_KEEP:
 		/* What was not claimed stays what it was found as. */

@@ -41,6 +41,8 @@
  * @scribble: QEMU writes into its RAM while it loads
  * @ram: what QEMU maps instead of the device
  * @shift: where it maps it, from where it should
+ * @fails: the load does, in this way
+ * @foreign: somebody else continues it while it loads
  * @no_cont: `cont` is refused and QEMU says that it never ran
  */
 static struct bench {
@@ -54,7 +56,8 @@ static struct bench {
 	pid_t last;
 	const char *ram, *touched;
 	uint64_t shift;
-	bool scribble, no_cont;
+	enum err_kind fails;
+	bool scribble, no_cont, foreign;
 } b;
 
 /* With @ram mapped at @offset, if not NULL. */
@@ -137,6 +140,13 @@ static int play(struct load *l, struct err *e)
 		change_ram(b.mv.extent.offset);
 	if (b.touched)
 		assert_int_equal(utimensat(AT_FDCWD, b.touched, NULL, 0), 0);
+	if (b.fails)
+		return err_set(e, b.fails, "as told");
+	if (b.foreign) { /* as load_seen() has it */
+		l->resumed = true;
+		l->committed = l->commit(l, e) == 0;
+		return l->committed ? err_set(e, ERR_REFUSED, "somebody else") : -1;
+	}
 	if (l->connected(l, e) < 0 || l->loaded(l, e) < 0 || l->commit(l, e) < 0)
 		return -1;
 	l->committed = true;
@@ -653,12 +663,54 @@ static void one_that_never_ran_is_tried_again(void **state)
 {
 	(void)state;
 	b.no_cont = true;
+	/* RELEASED was written, and is taken back. */
+	go(RESTORE_LATER, "no write lock");
+	record_is(VM_CLAIMED, ERR_NONE);
+	assert_false(lives(b.last));
+	begin(RESTORE_LATE);
 	go(RESTORE_FAILED, "no write lock");
 	record_is(VM_FAILED, ERR_REFUSED);
+	b.last = 0;
 	b.no_cont = false;
 	begin(RESTORE_OPERATOR);
 	go(RESTORE_RUNNING, "");
 	assert_int_equal(b.conts, 1);
+}
+
+/* What the complete system may mend is left to it, a bounded number of times. */
+static void most_errors_are_tried_again(void **state)
+{
+	static const bool kept[ERR_KINDS] = {
+		[ERR_STALE] = true, [ERR_FORMAT] = true, [ERR_CHECKSUM] = true, [ERR_MISMATCH] = true,
+	};
+
+	(void)state;
+	for (unsigned int kind = ERR_ABSENT; kind < ERR_KINDS; kind++) {
+		b.fails = (enum err_kind)kind;
+		unlink(HOLDOVER_RUN_DIR "/db1/record");
+		seal(CANARY_SAMPLE);
+		begin(RESTORE_AGENT);
+		go(kept[kind] ? RESTORE_FAILED : RESTORE_LATER, "as told");
+		record_is(kept[kind] ? VM_FAILED : VM_CLAIMED, kept[kind] ? kind : ERR_NONE);
+		assert_false(lives(b.last));
+		b.last = 0;
+		begin(RESTORE_LATE);
+		go(kept[kind] ? RESTORE_KEPT : RESTORE_FAILED, "");
+		b.last = 0;
+	}
+	assert_int_equal(b.conts, 0);
+}
+
+/* Then nothing is compared before its record says RELEASED. */
+static void a_foreign_cont_is_recorded_at_once(void **state)
+{
+	(void)state;
+	b.foreign = true;
+	b.scribble = true;
+	b.shift = MIB;
+	go(RESTORE_RUNNING, "");
+	record_is(VM_RELEASED, ERR_NONE);
+	assert_true(lives(b.last));
 }
 
 int main(void)
@@ -691,6 +743,8 @@ int main(void)
 		CASE(set_back_to_sealed_after_released),
 		CASE(it_is_still_pending_then),
 		CASE(one_that_never_ran_is_tried_again),
+		CASE(most_errors_are_tried_again),
+		CASE(a_foreign_cont_is_recorded_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, own_run, NULL);
