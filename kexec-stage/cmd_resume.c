@@ -69,12 +69,30 @@ static int exit_code(const struct restore_report *report)
 	return report->running ? EXIT_PARTIAL : EXIT_FAILED;
 }
 
+/* The boot may have brought another jump's ticket, which must not stand in the
+ * way of the right one. */
+static int open_with_ticket(struct restore *r, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (restore_open(r, e) == 0)
+		return 0;
+	if (e->kind != ERR_STALE || r->second_copy)
+		return -1;
+	pmem_map_close(&r->map);
+	r->second_copy = true;
+	if (ticket_load(HOLDOVER_TICKET_COPY, &r->ticket, &why) < 0)
+		return -1;
+	err_clear(e);
+	return restore_open(r, e);
+}
+
 static int resume(struct restore *r, const struct opts *o, struct restore_report *report,
 		  struct err *e)
 {
 	bool pending;
 
-	if (restore_open(r, e) < 0 || restore_vms(r, report, e) < 0)
+	if (open_with_ticket(r, e) < 0 || restore_vms(r, report, e) < 0)
 		return -1;
 	for (unsigned int i = 0; o->boot && i < report->vms; i++)
 		report_log(&report->vm[i]);

@@ -36,7 +36,7 @@ static struct overview_vm *add(struct overview *o, const char *name)
 	return v;
 }
 
-static void from_record(struct overview_vm *v)
+static void from_record(struct overview_vm *v, const uint8_t boot_id[16])
 {
 	switch (v->record.state) {
 	case VM_SEALED:
@@ -59,9 +59,17 @@ static void from_record(struct overview_vm *v)
 			  "uses it if you know that it did not run",
 			  v->name, v->name);
 		break;
-	case VM_NONE:
 	case VM_RUNNING:
 	case VM_ABORTED:
+		if (memcmp(v->record.boot_id, boot_id, 16))
+			set_state(v, "stopped",
+				  "%s in an earlier boot, so no state waits; 'holdover run %s' starts "
+				  "it afresh",
+				  v->record.state == VM_RUNNING ? "it was resumed" :
+								  "its jump was called off",
+				  v->name);
+		break;
+	case VM_NONE:
 	case VM_CONSUMED:
 	case VM_STATES:
 		break;
@@ -71,10 +79,11 @@ static void from_record(struct overview_vm *v)
 static int add_ledger(const struct host *h, struct overview *out, struct err *e)
 {
 	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
+	uint8_t boot_id[16];
 
 	if (!t)
 		return err_set(e, ERR_IO, "out of memory");
-	if (ledger_extents_read(&h->ledger, t, e) < 0)
+	if (io_boot_id(boot_id, e) < 0 || ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
 	for (unsigned int i = 0; i < VM_MAX; i++) {
 		struct overview_vm *v = *t->slot[i].name ? add(out, t->slot[i].name) : NULL;
@@ -85,7 +94,7 @@ static int add_ledger(const struct host *h, struct overview *out, struct err *e)
 		v->index = (int)i;
 		v->extent = t->slot[i];
 		if (record_read(&h->ledger, i, t->slot[i].name, &v->record, &why) == 0) {
-			from_record(v);
+			from_record(v, boot_id);
 			continue;
 		}
 		v->record_bad = true;
