@@ -43,11 +43,8 @@ static bool pressed(int fd)
 
 bool power_pressed(void)
 {
-	struct input_event e;
-
-	for (int i = 0; i < EVENTS; i++)
-		while (events[i] >= 0 && read(events[i], &e, sizeof(e)) == (ssize_t)sizeof(e))
-			if (e.type == EV_KEY && e.code == KEY_POWER && e.value)
-				return true;
+	for (int i = 0; i < EVENTS_MAX; i++)
+		if (pressed(events[i]))
+			return true;
 	return false;
 }
