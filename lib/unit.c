@@ -13,12 +13,14 @@
 #define SURVIVES_SINCE 255
 
 const char *unit_manager_socket = "/run/systemd/private";
+int unit_exists_grace_ms = 2000;
 
 /**
  * struct manager - a connection to PID 1
  * @scope: the unit whose job is awaited
  * @job: path of a finished job of that unit, and its @result; signals may be
  *	seen while another answer is waited for
+ * @gone: the scope's unit was removed
  */
 struct manager {
 	DBusConnection *conn;
@@ -26,6 +28,7 @@ struct manager {
 	const char *scope;
 	char job[128];
 	char result[32];
+	bool gone;
 };
 
 static void scope_message(DBusMessage **m)
@@ -95,12 +98,18 @@ static int no_memory(struct err *e)
 	return err_sys(e, ENOMEM, "message to systemd");
 }
 
-/* Note JobRemoved(id, job, unit, result) if it is about our scope. */
+/* Note JobRemoved(id, job, unit, result) and UnitRemoved(unit, path) if they
+ * are about our scope. */
 static void note_signal(struct manager *m, DBusMessage *msg)
 {
-	const char *job, *unit, *result;
+	const char *job, *unit, *result, *path;
 	dbus_uint32_t id;
 
+	if (dbus_message_is_signal(msg, SYSTEMD_MANAGER, "UnitRemoved") &&
+	    dbus_message_get_args(msg, NULL, DBUS_TYPE_STRING, &unit, DBUS_TYPE_OBJECT_PATH, &path,
+				  DBUS_TYPE_INVALID) &&
+	    !strcmp(unit, m->scope))
+		m->gone = true;
 	if (!dbus_message_is_signal(msg, SYSTEMD_MANAGER, "JobRemoved") ||
 	    !dbus_message_get_args(msg, NULL, DBUS_TYPE_UINT32, &id, DBUS_TYPE_OBJECT_PATH, &job,
 				   DBUS_TYPE_STRING, &unit, DBUS_TYPE_STRING, &result,
@@ -111,8 +120,8 @@ static void note_signal(struct manager *m, DBusMessage *msg)
 	snprintf(m->result, sizeof(m->result), "%s", result);
 }
 
-/* The next message, or NULL with the error. */
-static DBusMessage *next_message(struct manager *m, struct err *e)
+/* The next message before @until, or NULL with the error. */
+static DBusMessage *next_message(struct manager *m, int64_t until, struct err *e)
 {
 	for (;;) {
 		DBusMessage *msg = dbus_connection_pop_message(m->conn);
@@ -120,7 +129,7 @@ static DBusMessage *next_message(struct manager *m, struct err *e)
 
 		if (msg)
 			return msg;
-		left = m->deadline - io_now_ms();
+		left = until - io_now_ms();
 		if (left <= 0) {
 			err_set(e, ERR_TIMEOUT, "%s: systemd did not answer in time", m->scope);
 			return NULL;
@@ -145,7 +154,7 @@ static DBusMessage *call(struct manager *m, DBusMessage *msg, struct err *e)
 		return NULL;
 	}
 	for (;;) {
-		DBusMessage *reply = next_message(m, e);
+		DBusMessage *reply = next_message(m, m->deadline, e);
 
 		if (!reply || dbus_message_get_reply_serial(reply) == serial)
 			return reply;
@@ -204,10 +213,30 @@ static int reset_failed(struct manager *m, struct err *e)
 	return reply ? 0 : -1;
 }
 
+/* systemd takes a moment to notice that a scope's last process has ended. */
+static int wait_gone(struct manager *m, int64_t until, struct err *e)
+{
+	if (until > m->deadline)
+		until = m->deadline;
+	m->gone = false;
+	while (!m->gone) {
+		_cleanup_message_ DBusMessage *msg = next_message(m, until, e);
+
+		if (!msg && e->kind != ERR_TIMEOUT)
+			return -1;
+		if (!msg) {
+			err_clear(e);
+			return 0;
+		}
+		note_signal(m, msg);
+	}
+	return 0;
+}
+
 static int wait_job(struct manager *m, const char *job, struct err *e)
 {
 	while (strcmp(m->job, job)) {
-		_cleanup_message_ DBusMessage *msg = next_message(m, e);
+		_cleanup_message_ DBusMessage *msg = next_message(m, m->deadline, e);
 
 		if (!msg)
 			return -1;
@@ -222,6 +251,7 @@ static int wait_job(struct manager *m, const char *job, struct err *e)
 
 static int start(struct manager *m, struct unit_scope *s, struct err *e)
 {
+	int64_t until = io_now_ms() + unit_exists_grace_ms;
 	bool reset = false;
 
 	for (;;) {
@@ -237,6 +267,11 @@ static int start(struct manager *m, struct unit_scope *s, struct err *e)
 			if (reset_failed(m, e))
 				return -1;
 			reset = true;
+			continue;
+		}
+		if (is_error(reply, "org.freedesktop.systemd1.UnitExists") && io_now_ms() < until) {
+			if (wait_gone(m, until, e))
+				return -1;
 			continue;
 		}
 		if (is_error(reply, DBUS_ERROR_PROPERTY_READ_ONLY) && s->survive) {

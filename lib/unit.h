@@ -14,6 +14,8 @@
 
 /* Where the manager listens; another path only in tests. */
 extern const char *unit_manager_socket;
+/* How long a scope of the same name may take to go; another one only in tests. */
+extern int unit_exists_grace_ms;
 
 /** unit_manager_present() - true if PID 1 is systemd (sd_booted()'s rule). */
 bool unit_manager_present(void);
@@ -33,7 +35,8 @@ _must_check_ int unit_scope_name(const char *vm_name, char *out, size_t size, st
  * shutdown targets (poweroff, reboot, halt; kexec left out), CollectMode
  * inactive-or-failed, and on systemd >= 255 SurviveFinalKillSignal.
  * IgnoreOnIsolate is a scope's default. A failed scope that is left over under
- * the name is reset.
+ * the name is reset; one whose last process has just ended is waited for, up
+ * to two seconds.
  *
  * Kinds: ABSENT no manager there; REFUSED in the manager's own words, also if
  * a scope of that name is still running; EXITED the process is gone; TIMEOUT.

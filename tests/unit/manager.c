@@ -135,6 +135,18 @@ static void job_removed(const char *job, const char *unit, const char *result)
 	send_message(msg);
 }
 
+static void unit_removed(const char *unit)
+{
+	DBusMessage *msg =
+		dbus_message_new_signal("/org/freedesktop/systemd1", INTERFACE, "UnitRemoved");
+	const char *path = "/org/freedesktop/systemd1/unit/x";
+
+	require(msg && dbus_message_append_args(msg, DBUS_TYPE_STRING, &unit, DBUS_TYPE_OBJECT_PATH,
+						&path, DBUS_TYPE_INVALID));
+	send_message(msg);
+	dbus_connection_flush(client);
+}
+
 static void reply_job(DBusMessage *call)
 {
 	DBusMessage *msg = dbus_message_new_method_return(call);
@@ -168,6 +180,12 @@ static void step(const char *verb, const char *arg, DBusMessage *call)
 	} else if (!strcmp(verb, "error")) {
 		snprintf(words, sizeof(words), "words of %s", arg);
 		send_message(dbus_message_new_error(call, arg, words));
+	} else if (!strcmp(verb, "leaving")) {
+		send_message(dbus_message_new_error(
+			call, "org.freedesktop.systemd1.UnitExists", "words of UnitExists"));
+		unit_removed("other.scope");
+		poll(NULL, 0, 50);
+		unit_removed(UNIT);
 	} else if (!strcmp(verb, "job")) {
 		reply_job(call);
 		job_removed(JOB, UNIT, arg);

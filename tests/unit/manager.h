@@ -23,6 +23,8 @@ struct manager {
  *	version TEXT	a variant with that string
  *	ok		an empty answer
  *	error NAME	an error; its text is "words of NAME"
+ *	leaving		the error UnitExists, then UnitRemoved of another unit
+ *			and, after 50 ms, of ours
  *	job RESULT	a job, then its JobRemoved with that result
  *	early-job RESULT  the same, JobRemoved first
  *	jobs-of-others RESULT  the same, with other JobRemoved between

@@ -83,9 +83,35 @@ static void leftover_scope_is_reset(void **state)
 	asked(VERSION START_OLD RESET START_OLD);
 }
 
+static void leaving_scope_is_waited_for(void **state)
+{
+	int64_t begun = io_now_ms();
+
+	(void)state;
+	if (start("version 252; error org.freedesktop.systemd1.UnitExists; ok; leaving; job done"))
+		fail_msg("%s", err.msg);
+	assert_true(io_now_ms() - begun < unit_exists_grace_ms);
+	asked(VERSION START_OLD RESET START_OLD START_OLD);
+}
+
+static void scope_that_stays_is_waited_for_so_long(void **state)
+{
+	(void)state;
+	unit_exists_grace_ms = 100;
+	assert_int_equal(
+		start("version 252; error org.freedesktop.systemd1.UnitExists; ok;"
+		      "error org.freedesktop.systemd1.UnitExists;"
+		      "error org.freedesktop.systemd1.UnitExists"),
+		-1);
+	unit_exists_grace_ms = 2000;
+	assert_int_equal(err.kind, ERR_REFUSED);
+	asked(VERSION START_OLD RESET START_OLD START_OLD);
+}
+
 static void running_scope_is_not(void **state)
 {
 	(void)state;
+	unit_exists_grace_ms = 0;
 	assert_int_equal(
 		start("version 252; error org.freedesktop.systemd1.UnitExists;"
 		      "error org.freedesktop.systemd1.NoSuchUnit; error org.freedesktop.systemd1.UnitExists"),
@@ -93,6 +119,7 @@ static void running_scope_is_not(void **state)
 	assert_int_equal(err.kind, ERR_REFUSED);
 	assert_non_null(strstr(err.msg, "holdover-db1.scope"));
 	assert_non_null(strstr(err.msg, "words of org.freedesktop.systemd1.UnitExists"));
+	unit_exists_grace_ms = 2000;
 	asked(VERSION START_OLD RESET START_OLD);
 }
 
@@ -205,6 +232,8 @@ int main(void)
 		CASE(property_that_it_does_not_know),
 		CASE(leftover_scope_is_reset),
 		CASE(running_scope_is_not),
+		CASE(leaving_scope_is_waited_for),
+		CASE(scope_that_stays_is_waited_for_so_long),
 		CASE(other_jobs_are_not_ours),
 		CASE(job_before_the_answer),
 		CASE(job_that_fails),
