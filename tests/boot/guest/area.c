@@ -29,8 +29,7 @@ int area_init(uint64_t nonce)
 {
 	size_t size = (size_t)AREA_CHUNKS * AREA_CHUNK_WORDS * sizeof(*area);
 
-	area = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (area == MAP_FAILED)
 		return -1;
 	madvise(area, size, MADV_HUGEPAGE);
@@ -61,7 +60,11 @@ static void sums(const uint64_t *p, uint64_t *s1, uint64_t *s2)
 	uint64_t a = 0, b = 0;
 
 	for (size_t i = 0; i < AREA_CHUNK_WORDS; i += 8) {
-#define WORD(k) do { a += p[i + (k)]; b += a; } while (0)
+#define WORD(k)                  \
+	do {                     \
+		a += p[i + (k)]; \
+		b += a;          \
+	} while (0)
 		WORD(0);
 		WORD(1);
 		WORD(2);

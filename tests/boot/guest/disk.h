@@ -9,14 +9,14 @@
  * All fields little-endian; tests/boot/lib/evidence.py reads the same from outside.
  */
 struct disk_record {
-	char magic[8];		/* "HOLDTICK" */
+	char magic[8]; /* "HOLDTICK" */
 	uint64_t nonce;
 	uint64_t tick;
-	uint64_t mono_ms;	/* CLOCK_MONOTONIC when the tick began */
-	uint64_t real_ms;	/* CLOCK_REALTIME likewise */
-	uint64_t sum;		/* of the memory area, see area_verify() */
-	uint64_t fill[57];	/* area_seed(nonce, tick) + i * AREA_STEP */
-	uint64_t check;		/* sum of all words before it, times AREA_STEP */
+	uint64_t mono_ms;  /* CLOCK_MONOTONIC when the tick began */
+	uint64_t real_ms;  /* CLOCK_REALTIME likewise */
+	uint64_t sum;	   /* of the memory area, see area_verify() */
+	uint64_t fill[57]; /* area_seed(nonce, tick) + i * AREA_STEP */
+	uint64_t check;	   /* sum of all words before it, times AREA_STEP */
 };
 
 /* Returns 0 or -errno. */

@@ -34,8 +34,7 @@
 
 static int console = -1;
 
-__attribute__((format(printf, 1, 2)))
-static void say(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 {
 	char line[512];
 	va_list ap;
@@ -142,19 +141,20 @@ static void tick(uint64_t nonce, uint64_t n, uint64_t late_ms)
 	/* Before this tick writes anything: what is there must be what the last one left. */
 	bad = area_verify(nonce, n - 1, &r.sum, &first);
 	if (bad)
-		say("CORRUPT nonce=%016" PRIx64 " n=%" PRIu64 " memory chunks=%u first=%u",
-		    nonce, n, bad, first);
+		say("CORRUPT nonce=%016" PRIx64 " n=%" PRIu64 " memory chunks=%u first=%u", nonce,
+		    n, bad, first);
 	area_write(nonce, n);
 	disk_seal(&r);
 	err = n < DISK_RECORDS ? disk_write(&r) : -ENOSPC;
 	if (!err)
 		err = check_old_records(nonce, n, &which);
 	if (err)
-		say("CORRUPT nonce=%016" PRIx64 " n=%" PRIu64 " disk record=%" PRIu64 " %s",
-		    nonce, n, which, strerror(-err));
+		say("CORRUPT nonce=%016" PRIx64 " n=%" PRIu64 " disk record=%" PRIu64 " %s", nonce,
+		    n, which, strerror(-err));
 	say("TICK nonce=%016" PRIx64 " n=%" PRIu64 " mono_ms=%" PRIu64 " real_ms=%" PRIu64
-	    " sum=%016" PRIx64 " disk=%s late_ms=%" PRIu64 " work_ms=%" PRIu64, nonce, n, r.mono_ms,
-	    r.real_ms, r.sum, err ? "bad" : "ok", late_ms, clock_ms(CLOCK_MONOTONIC) - r.mono_ms);
+	    " sum=%016" PRIx64 " disk=%s late_ms=%" PRIu64 " work_ms=%" PRIu64,
+	    nonce, n, r.mono_ms, r.real_ms, r.sum, err ? "bad" : "ok", late_ms,
+	    clock_ms(CLOCK_MONOTONIC) - r.mono_ms);
 }
 
 int main(void)

@@ -37,9 +37,9 @@
 
 struct job {
 	char id[32];
-	pid_t pid;		/* 0: slot free */
-	int out[2];		/* read ends of stdout and stderr; -1 at end of file */
-	int64_t deadline;	/* CLOCK_MONOTONIC, ms */
+	pid_t pid;	  /* 0: slot free */
+	int out[2];	  /* read ends of stdout and stderr; -1 at end of file */
+	int64_t deadline; /* CLOCK_MONOTONIC, ms */
 	bool reaped, timed_out;
 	int status;
 };

@@ -31,9 +31,9 @@ class NotJumped(Exception):
 
 
 class Guest:
-    def __init__(self, host, name, port=None, memory="192M", tick_ms=250, more="", args=""):
+    def __init__(self, host, name, port=None, memory="192M", tick_ms=250, more="", args="", nonce=None):
         self.host, self.name, self.port = host, name, port or name
-        self.nonce = secrets.randbits(64)
+        self.nonce = secrets.randbits(64) if nonce is None else nonce
         self.stream = host.machine.guests[self.port]
         self.config = CONFIG.format(name=name, port=self.port, memory=memory, lean=LEAN, nonce=self.nonce, tick_ms=tick_ms,
                                     more=more, args=args)
@@ -69,11 +69,30 @@ class Host:
     def json(self, words, timeout=120, ok=(0,)):
         return json.loads(self.holdover(f"--json {words}", timeout, ok).out)
 
+    def vm(self, name):
+        """What `holdover status` says of a VM."""
+        return self.json(f"status {name}")["vms"][0]
+
+    def state(self, name):
+        return self.vm(name)["state"]
+
+    def pid(self, name):
+        return self.vm(name)["pid"]
+
+    def qmp(self, name, *commands, **more):
+        """Sends QMP commands to the operator's socket of a VM, from a process in the host."""
+        words = " ".join("'" + json.dumps(c).replace("'", "\\u0027") + "'" for c in commands)
+        return self.machine.run(f"/usr/lib/holdover-test/qmp /run/holdover/{name}/qmp.sock {words}", **more).out
+
     def guest(self, name, **more):
         guest = Guest(self, name, **more)
         guest.define()
         self.guests.append(guest)
         return guest
+
+    def adopt(self, known):
+        """Takes over the guests that run in a template's machine: [{"name": ..., "nonce": ...}]."""
+        self.guests += [Guest(self, **one) for one in known]
 
     def jump(self, command="kexec --now", timeout=300, on_output=None):
         """Runs the jump; returns (outer time of the last word from the old kernel, the agent's DONE counts).

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The outer machine: a QEMU process that runs the nested host."""
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -20,6 +22,10 @@ REGION = "memmap=1G!4G"
 CMDLINE = f"root=LABEL=holdover-root rw console=ttyS0 {REGION} panic=1 rd.shell=0 mitigations=off tsc=reliable"
 
 
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)       # PR_SET_PDEATHSIG
+
+
 class Machine:
     """One outer QEMU. Use as a context manager: it ends what it started, and nothing else."""
 
@@ -29,7 +35,7 @@ class Machine:
         # Unix socket paths are short, and build trees may be deep.
         self.run_dir = tempfile.mkdtemp(prefix="holdover-boot-")
         self.append, self.smp, self.memory, self.template = append, smp, memory, template
-        self.from_template = template is not None and template.complete
+        self.saved = template.saved() if template else None
         self.disk = os.path.join(logs, "root.qcow2")
         self.process = self.qmp = self.control = self.serial = None
         self.guests = {}
@@ -67,7 +73,7 @@ class Machine:
             out += ["-chardev", f"socket,id=c{number},path={self._sock(port)},server=on,wait=off",
                     "-device", f"virtserialport,chardev=c{number},name={port},nr={number}"]
         out += ["-chardev", f"socket,id=con,path={self._sock('console')},server=on,wait=off", "-serial", "chardev:con"]
-        if self.from_template:
+        if self.saved:
             out += ["-incoming", "defer"]
         return out
 
@@ -75,23 +81,26 @@ class Machine:
         for old in os.listdir(self.logs):
             if old.endswith((".log", ".qcow2")):
                 os.unlink(os.path.join(self.logs, old))
-        backing, form = (self.template.disk, "qcow2") if self.from_template else (paths.boot("root.ext4"), "raw")
+        backing, form = self.template.backing() if self.template else (paths.boot("root.ext4"), "raw")
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", form, self.disk], check=True)
         with open(self._log("qemu.log"), "w", encoding="utf-8") as log:
             # Paused until every stream is connected: nothing that the machine says is lost.
             self.process = subprocess.Popen(self._arguments() + ["-S"], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+                                            stderr=log, start_new_session=True, preexec_fn=_die_with_parent)
         try:
             self.qmp = Qmp(self._sock("qmp"))
         except QmpError as e:
             with open(self._log("qemu.log"), encoding="utf-8") as log:
                 raise QmpError(f"{e}; QEMU said: {log.read().strip()}") from None
-        self.serial = Stream("the host's console", self._sock("console"), self._log("console.log"))
+        past = self.saved.meta["streams"] if self.saved else {}
+        self.serial = Stream("the host's console", self._sock("console"), self._log("console.log"),
+                             past=past.get("console"))
         for name in GUESTS:
-            self.guests[name] = Stream(f"guest {name}", self._sock(f"guest.{name}"), self._log(f"guest-{name}.log"))
+            self.guests[name] = Stream(f"guest {name}", self._sock(f"guest.{name}"), self._log(f"guest-{name}.log"),
+                                       past=past.get(name))
         self.control = Control(self._sock("org.holdover.control"), self._log("control.log"))
-        if self.from_template:
-            self.template.load(self.qmp)
+        if self.saved:
+            self.saved.load(self.qmp)
         self.started = time.monotonic()
         self.qmp.command("cont")
 
@@ -103,6 +112,11 @@ class Machine:
         at, _, _ = self.serial.wait("holdover-test: multi-user", timeout, since)
         self.control.wait_boot(30)
         return at
+
+    def reset(self):
+        """A reset as by the button: RAM is kept. -no-reboot is lifted for it."""
+        self.qmp.command("set-action", reboot="reset")
+        self.qmp.command("system_reset")
 
     def close(self):
         if self.process and self.process.poll() is None:

@@ -17,17 +17,19 @@ class Stream:
     says from which line number on it wants to look.
     """
 
-    def __init__(self, name, path, log, on_line=None):
+    def __init__(self, name, path, log, on_line=None, past=None):
         self.name = name
         self.log_path = log
-        self.lines = []            # (seconds of time.monotonic(), text)
+        self._start = time.monotonic()
+        # (seconds of time.monotonic(), text). What a template's machine said counts as said before the start.
+        self.lines = [(self._start + at, text) for at, text in past["lines"]] if past else []
+        self.rest = bytes.fromhex(past["rest"]) if past else b""      # a line that has not ended yet
         self.closed = False
         self.changed = threading.Condition()
         self.on_line = on_line
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.connect(path)
         self._log = open(log, "a", encoding="utf-8", errors="replace")
-        self._start = time.monotonic()
         self._thread = threading.Thread(target=self._pump, name=f"stream {name}", daemon=True)
         self._thread.start()
 
@@ -35,7 +37,6 @@ class Stream:
         self.sock.sendall(data)
 
     def _pump(self):
-        rest = b""
         while True:
             try:
                 data = self.sock.recv(65536)
@@ -44,7 +45,7 @@ class Stream:
             now = time.monotonic()
             if not data:
                 break
-            *whole, rest = (rest + data).split(b"\n")
+            *whole, self.rest = (self.rest + data).split(b"\n")
             for raw in whole:
                 self._take(now, raw.decode("utf-8", "replace").rstrip("\r"))
         with self.changed:
@@ -92,10 +93,10 @@ class Stream:
         return [(t, m) for t, m in ((t, regex.search(s)) for t, s in lines) if m]
 
     def close(self):
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+        # The machine has ended: what it said last is still in the socket, before its end.
         self._thread.join(5)
+        if self._thread.is_alive():
+            self.sock.shutdown(socket.SHUT_RDWR)
+            self._thread.join(5)
         self.sock.close()
         self._log.close()

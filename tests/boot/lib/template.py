@@ -1,63 +1,140 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A saved state of the nested host that many scenarios start from.
+"""Saved states of the nested host that scenarios start from.
 
-The template's machine keeps its RAM in a shared file; when the state is saved, that file is left out
+A template's machine keeps its RAM in a shared file; when its state is saved, that file is left out
 (x-ignore-shared) and stays where it is. Each clone maps the same file privately (copy on write) and
-its disk is an overlay on the template's, so that a start costs a second, and no clone disturbs another.
+its disk is an overlay on the template's: a start costs a second, and no clone disturbs another.
+
+    host    multi-user, the region initialised
+    one     and a guest that ticks
+    two     and a second one
+
+What the guests have said until then is kept too, so that a clone's evidence begins with tick 1.
 """
+import fcntl
+import hashlib
+import json
 import os
 import shutil
+import subprocess
 import time
 
+from . import paths
 from .qmp import QmpError
+
+PARENT = {"host": None, "one": "host", "two": "one"}
+# What a saved state depends on besides the root file system.
+SOURCES = ("template.py", "machine.py", "host.py", "accel.py", "qemu.py")
+
+
+def _stamp():
+    digest = hashlib.sha256()
+    for path in [paths.boot("root.stamp")] + [os.path.join(paths.HERE, "lib", name) for name in SOURCES]:
+        with open(path, "rb") as f:
+            digest.update(f.read())
+    return digest.hexdigest()
+
+
+def _capabilities(qmp):
+    qmp.command("migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}])
+
+
+def _finish(qmp, what, timeout=120):
+    deadline = time.monotonic() + timeout
+    while True:
+        status = qmp.command("query-migrate").get("status", "none")
+        if status == "completed":
+            return
+        if status in ("failed", "cancelled") or time.monotonic() > deadline:
+            raise QmpError(f"{what}: {status}")
+        time.sleep(0.02)
 
 
 class Template:
-    def __init__(self, directory):
-        self.directory = directory
-        self.ram = os.path.join(directory, "ram")
-        self.state = os.path.join(directory, "state")
-        self.disk = os.path.join(directory, "root.qcow2")
-        self.complete = os.path.exists(self.state)
+    def __init__(self, name):
+        self.name = name
+        self.directory = paths.boot("templates", name)
+        self.ram = os.path.join(self.directory, "ram")
+        self.state = os.path.join(self.directory, "state")
+        self.disk = os.path.join(self.directory, "root.qcow2")
+        self.meta = {}
+        self.building = None
+
+    def valid(self):
+        """True if it was built from what is there now. Reads what it has to tell."""
+        try:
+            with open(os.path.join(self.directory, "meta.json"), encoding="utf-8") as f:
+                self.meta = json.load(f)
+        except OSError:
+            return False
+        return self.meta["stamp"] == _stamp()
+
+    def forget(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def memory_arguments(self, size):
-        share = "off" if self.complete else "on"
+        share = "on" if self.building else "off"
         return ("-m", size, "-object", f"memory-backend-file,id=ram,size={size},mem-path={self.ram},share={share}",
                 "-machine", "memory-backend=ram")
 
-    @staticmethod
-    def _finish(qmp, what, timeout=120):
-        deadline = time.monotonic() + timeout
-        while True:
-            status = qmp.command("query-migrate").get("status", "none")
-            if status == "completed":
-                return
-            if status in ("failed", "cancelled") or time.monotonic() > deadline:
-                raise QmpError(f"{what}: {status}")
-            time.sleep(0.02)
+    def backing(self):
+        """(file, format) of what the machine's disk lies over."""
+        if not self.building:
+            return self.disk, "qcow2"
+        parent = self.building.parent
+        return (parent.disk, "qcow2") if parent else (paths.boot("root.ext4"), "raw")
 
-    @staticmethod
-    def _capabilities(qmp):
-        qmp.command("migrate-set-capabilities", capabilities=[{"capability": "x-ignore-shared", "state": True}])
-
-    def prepare(self):
-        shutil.rmtree(self.directory, ignore_errors=True)
-        os.makedirs(self.directory)
-        self.complete = False
-
-    def save(self, machine):
-        """Freezes the machine that was started with this template, and ends it."""
-        qmp = machine.qmp
-        qmp.command("stop")
-        self._capabilities(qmp)
-        qmp.command("migrate", uri=f"file:{self.state}.new")
-        self._finish(qmp, "saving the template")
-        machine.close()
-        os.rename(machine.disk, self.disk)
-        os.rename(self.state + ".new", self.state)
-        self.complete = True
+    def saved(self):
+        """The saved state that the machine starts from, or None when it boots."""
+        return self.building.parent if self.building else self
 
     def load(self, qmp):
-        self._capabilities(qmp)
+        _capabilities(qmp)
         qmp.command("migrate-incoming", uri=f"file:{self.state}")
-        self._finish(qmp, "loading the template")
+        _finish(qmp, f"loading the template {self.name}")
+
+
+class Build:
+    """A template in the making: give its Template to a Machine, prepare it, then save()."""
+
+    def __init__(self, template, parent):
+        self.template, self.parent = template, parent
+        template.forget()
+        os.makedirs(template.directory)
+        template.building = self
+        if parent:
+            subprocess.run(["cp", "--sparse=always", parent.ram, template.ram], check=True)
+
+    def save(self, machine, guests):
+        """Freezes the machine and ends it; the template is complete."""
+        template = self.template
+        machine.qmp.command("stop")
+        frozen = time.monotonic()
+        _capabilities(machine.qmp)
+        machine.qmp.command("migrate", uri=f"file:{template.state}")
+        _finish(machine.qmp, f"saving the template {template.name}")
+        machine.close()
+        os.rename(machine.disk, template.disk)
+        streams = {"console": machine.serial, **machine.guests}
+        meta = {"stamp": _stamp(), "guests": guests,
+                "streams": {name: {"lines": [(at - frozen, text) for at, text in s.lines], "rest": s.rest.hex()}
+                            for name, s in streams.items()}}
+        template.building = None
+        with open(os.path.join(template.directory, "meta.new"), "w", encoding="utf-8") as f:
+            json.dump(meta, f)
+        os.rename(f.name, os.path.join(template.directory, "meta.json"))
+
+
+class Locked:
+    """One builder of a template at a time, also between processes."""
+
+    def __init__(self, name):
+        os.makedirs(paths.boot("templates"), exist_ok=True)
+        self.path = paths.boot("templates", f"{name}.lock")
+
+    def __enter__(self):
+        self.file = open(self.path, "w", encoding="utf-8")
+        fcntl.flock(self.file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_):
+        self.file.close()

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a scenario is given, and the process that runs one.
+
+tests/boot/NN-NAME/scenario.py has a docstring whose first line says what is shown, and
+
+    TEMPLATE = "one"        the saved state it starts from (template.py), or None: it boots by itself
+    TIMEOUT = 300           seconds, for a machine that has the time (run-all stretches it)
+    def run(t): ...         t is a Scenario
+
+It says "ok - ..." for every thing shown; the first that does not hold ends it. Only the last line,
+MARKER, makes it pass.
+"""
+import contextlib
+import importlib.util
+import os
+import signal
+import sys
+import time
+import traceback
+
+from . import evidence, paths
+from .host import Host, blackout_ms
+from .machine import Machine
+from .template import PARENT, Build, Locked, Template
+
+MARKER = "SCENARIO DONE"
+
+
+class Failed(Exception):
+    """Something that the scenario claims does not hold."""
+
+
+class Scenario:
+    def __init__(self, name, machine):
+        self.name, self.machine, self.host = name, machine, Host(machine)
+        self.logs = machine.logs
+
+    def ok(self, what):
+        print(f"ok - {what}", flush=True)
+
+    def true(self, holds, what, why=""):
+        if not holds:
+            raise Failed(f"{what}{': ' if why else ''}{why}")
+        self.ok(what)
+
+    def equal(self, got, want, what):
+        self.true(got == want, what, f"{got!r} instead of {want!r}")
+
+    @contextlib.contextmanager
+    def step(self, what):
+        """Whatever goes wrong inside is said to be about this step."""
+        begin = time.monotonic()
+        try:
+            yield
+        except Exception as e:
+            raise Failed(f"{what}: {e}") from e
+        self.ok(f"{what} ({time.monotonic() - begin:.1f} s)")
+
+    def jump(self, running, what="the jump"):
+        """holdover kexec --now; so many VMs run on. Returns the outer time at which the old kernel was last heard."""
+        with self.step(f"{what}: the agent resumes {running} of {running}"):
+            moment, done = self.host.jump()
+            want = {"vms": running, "running": running, "failed": 0, "kept": 0}
+            if {k: done[k] for k in want} != want:
+                raise Failed(f"DONE says {done}")
+        return moment
+
+    def check_evidence(self, moment):
+        """What the guests have said, around the jump at this moment, against the ledger's journal."""
+        blackout = blackout_ms(self.host.json("timeline"))
+        for guest in self.host.guests:
+            with self.step(f"{guest.name}: counter, clock, memory and disk unbroken, blackout {blackout:.0f} ms"):
+                evidence.check_jump(guest.check(), moment, blackout)
+
+    def end(self):
+        """Stops the guests in order, ends the machine and reads the guests' disks from outside."""
+        for guest in self.host.guests:
+            with self.step(f"{guest.name}: shuts down when asked"):
+                self.host.holdover(f"stop --timeout 120 {guest.name}", 150)
+                guest.stream.wait(r"^BYE ", 10)
+        self.machine.run("sync")
+        self.machine.close()
+        with self.step("every record of every tick is on the guests' disks"):
+            self.host.check_disks(self.logs)
+
+
+def load(name):
+    path = os.path.join(paths.HERE, name, "scenario.py")
+    spec = importlib.util.spec_from_file_location(f"scenario_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_scenario(name):
+    module = load(name)
+    template = None
+    if module.TEMPLATE:
+        template = Template(module.TEMPLATE)
+        if not template.valid():
+            raise Failed(f"template {module.TEMPLATE} was not built")
+    with Machine(paths.boot("logs", name), template=template) as machine:
+        t = Scenario(name, machine)
+        if template:
+            t.host.adopt(template.meta["guests"])
+        module.run(t)
+
+
+def build_template(name):
+    with Locked(name):
+        template = Template(name)
+        if template.valid():
+            return
+        parent = Template(PARENT[name]) if PARENT[name] else None
+        if parent and not parent.valid():
+            raise Failed(f"template {parent.name} was not built")
+        build = Build(template, parent)
+        with Machine(paths.boot("logs", f"template-{name}"), template=template) as machine:
+            t = Scenario(name, machine)
+            guests = parent.meta["guests"] if parent else []
+            if name == "host":
+                with t.step("the host boots to multi-user"):
+                    machine.wait_up()
+                with t.step("holdover init"):
+                    t.host.holdover("init")
+            else:
+                with t.step(f"guest {name} boots and ticks"):
+                    guest = t.host.guest(name)
+                    guest.run()
+                    guest.wait_ticks(4)
+                guests = guests + [{"name": name, "nonce": guest.nonce}]
+            build.save(machine, guests)
+
+
+def main(kind, name):
+    """One scenario or one template in this process. Exit status 0 only after the marker."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
+    log = os.path.join(paths.boot("logs", name if kind == "scenario" else f"template-{name}"), "harness.log")
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    try:
+        (run_scenario if kind == "scenario" else build_template)(name)
+    except Exception as e:  # pylint: disable=broad-except
+        with open(log, "w", encoding="utf-8") as f:
+            traceback.print_exc(file=f)
+        print(f"not ok - {' '.join(str(e).split())}", flush=True)
+        return 1
+    print(MARKER, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
