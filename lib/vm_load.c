@@ -47,6 +47,19 @@ static int parse_priority(const char *value, int *out, struct err *e)
 	return 0;
 }
 
+/* A promise that nothing keeps would be found out in the worst moment. */
+static int parse_on_failure(const char *value, enum vm_on_failure *out, struct err *e)
+{
+	if (vm_on_failure_parse(value, out, e) < 0)
+		return -1;
+	if (*out != VM_FAIL_KEEP)
+		return err_set(e, ERR_USAGE,
+			       "on-failure: this version can only keep a VM that it could not resume, "
+			       "not '%s' it; write 'on-failure = keep'",
+			       value);
+	return 0;
+}
+
 static int set_vm(struct load *l, const char *key, const char *value, struct err *e)
 {
 	struct vm *vm = &l->vm;
@@ -64,7 +77,7 @@ static int set_vm(struct load *l, const char *key, const char *value, struct err
 	if (!strcmp(key, "placement"))
 		return vm_placement_parse(value, &vm->placement, e);
 	if (!strcmp(key, "on-failure"))
-		return vm_on_failure_parse(value, &vm->on_failure, e);
+		return parse_on_failure(value, &vm->on_failure, e);
 	if (!strcmp(key, "priority"))
 		return parse_priority(value, &vm->priority, e);
 	if (!strcmp(key, "timeout"))
