@@ -63,7 +63,7 @@ static int take_ticket(struct restore *r, struct err *e)
 	return 0;
 }
 
-/* 0 also when there was nothing to resume: then @report says vms 0. */
+/* 0 also when there was nothing to resume: then @report knows of 0 VMs. */
 static int resume(struct restore *r, struct restore_report *report, struct err *e)
 {
 	_cleanup_close_ int lock = -1;
@@ -73,6 +73,7 @@ static int resume(struct restore *r, struct restore_report *report, struct err *
 		if (e->kind != ERR_ABSENT)
 			return err_wrap(e, "ticket");
 		err_clear(e);
+		report->known = true;
 		return 0;
 	}
 	lock = io_lock(HOLDOVER_RUN_DIR "/lock", e);
@@ -93,28 +94,25 @@ static int resume(struct restore *r, struct restore_report *report, struct err *
 	return pending ? 0 : ticket_shred(HOLDOVER_RUN_DIR "/ticket", e);
 }
 
+/* Static, for on_deadline() to read. */
+static struct restore_report report;
+static int64_t started;
+
 static int run(const char *sysroot, const struct params *params)
 {
 	struct restore r _cleanup_(restore_close);
-	_cleanup_free_ struct restore_report *report = calloc(1, sizeof(*report));
-	int64_t start = io_now_ms();
+	char marker[REPORT_MARKER_SIZE];
 	struct err e = { 0 };
 
 	restore_init(&r, RESTORE_AGENT);
-	if (!report) {
-		log_always(LOG_LEVEL_ERR,
-			   "DONE vms=0 running=0 failed=0 kept=0 ms=0 (out of memory)");
-		return 1;
-	}
 	r.root = sysroot;
-	r.timeout_ms = params->timeout_ms;
+	r.deadline = started + params->timeout_ms;
 	marks_take(&r.marks, PHASE_AGENT_START, PHASE_HOST);
-	if (resume(&r, report, &e) < 0)
+	if (resume(&r, &report, &e) < 0)
 		log_err("%s; what was sealed is kept, see 'holdover status'", e.msg);
-	log_always(LOG_LEVEL_INFO, "DONE vms=%u running=%u failed=%u kept=%u ms=%lld", report->vms,
-		   report->running, report->failed, report->kept + report->later,
-		   (long long)(io_now_ms() - start));
-	return e.kind || report->failed ? 1 : 0;
+	report_marker(marker, &report, io_now_ms() - started, NULL);
+	log_always(LOG_LEVEL_INFO, "%s", marker);
+	return e.kind || report.failed ? 1 : 0;
 }
 
 /* The last resort against a hang that no deadline inside covers, such as a
@@ -122,11 +120,16 @@ static int run(const char *sysroot, const struct params *params)
  * stays as it was. */
 static void on_deadline(int sig)
 {
-	static const char text[] = "<3>holdover: DONE vms=0 running=0 failed=0 kept=0 ms=0 "
-				   "(rd.holdover.timeout passed; see 'holdover status')\n";
+	static const char prefix[] = "<3>holdover: ";
+	static char text[sizeof(prefix) + REPORT_MARKER_SIZE];
+	size_t n = sizeof(prefix) - 1;
 
 	(void)sig;
-	log_raw(text, sizeof(text) - 1);
+	memcpy(text, prefix, n);
+	n += report_marker(text + n, &report, io_now_ms() - started,
+			   "rd.holdover.timeout passed; see 'holdover status'");
+	text[n++] = '\n';
+	log_raw(text, n);
 	_exit(1);
 }
 
@@ -159,6 +162,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
+	started = io_now_ms();
 	log_to_kmsg();
 	params_load(&params, complaint, sizeof(complaint));
 	log_set_level(params.log_level);

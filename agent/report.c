@@ -28,7 +28,62 @@ void report_log(const struct restore_outcome *o)
 	case RESTORE_FAILED:
 		log_err("vm %s: resume failed, state kept: %s", o->name, why);
 		return;
+	case RESTORE_UNDECIDED:
+		return;
 	}
+}
+
+static void append(char out[REPORT_MARKER_SIZE], const char *text)
+{
+	size_t n = strlen(out), len = strlen(text);
+
+	if (n + len < REPORT_MARKER_SIZE)
+		memcpy(out + n, text, len + 1);
+}
+
+/* printf() is not among what a signal handler may call. */
+static void append_number(char out[REPORT_MARKER_SIZE], const char *key, uint64_t value)
+{
+	char digits[24], *p = &digits[sizeof(digits) - 1];
+
+	*p = '\0';
+	do
+		*--p = (char)('0' + value % 10);
+	while (value /= 10);
+	append(out, key);
+	append(out, p);
+}
+
+size_t report_marker(char out[REPORT_MARKER_SIZE], const struct restore_report *report, int64_t ms,
+		     const char *note)
+{
+	unsigned int running = 0, failed = 0, kept = 0;
+
+	for (unsigned int i = 0; i < report->vms; i++) {
+		enum restore_result r = report->vm[i].result;
+
+		running += r == RESTORE_RUNNING;
+		failed += r == RESTORE_FAILED || r == RESTORE_UNDECIDED;
+		kept += r == RESTORE_KEPT || r == RESTORE_LATER;
+	}
+	*out = '\0';
+	if (report->known)
+		append_number(out, "DONE vms=", report->vms);
+	else
+		append(out, "DONE vms=unknown");
+	append_number(out, " running=", running);
+	append_number(out, " failed=", failed);
+	if (report->known)
+		append_number(out, " kept=", kept);
+	else
+		append(out, " kept=unknown");
+	append_number(out, " ms=", ms > 0 ? (uint64_t)ms : 0);
+	if (note) {
+		append(out, " (");
+		append(out, note);
+		append(out, ")");
+	}
+	return strlen(out);
 }
 
 static bool add_vm(yyjson_mut_doc *doc, yyjson_mut_val *vms, const struct restore_outcome *o)

@@ -8,6 +8,20 @@
 /** report_log() - one record a VM, at a level that fits its result. */
 void report_log(const struct restore_outcome *o);
 
+#define REPORT_MARKER_SIZE 160
+
+/**
+ * report_marker() - the agent's last line, without newline, into @out
+ * @vms etc.: "DONE vms=3 running=2 failed=1 kept=0 ms=412"; VMs that the engine
+ *	is not done with count as failed. If the report does not know its VMs,
+ *	vms=unknown and kept=unknown: that is not the same as none.
+ * @note: appended in parentheses, or NULL
+ *
+ * Async-signal-safe. Returns the length.
+ */
+size_t report_marker(char out[REPORT_MARKER_SIZE], const struct restore_report *report, int64_t ms,
+		     const char *note);
+
 /** report_write() - RUN_DIR/resume.json, for `holdover status` and monitors. */
 _must_check_ int report_write(const struct restore_report *report, const struct restore *r,
 			      struct err *e);

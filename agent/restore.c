@@ -48,7 +48,7 @@ struct job {
 static const char *const result_names[] = {
 	[RESTORE_NOT_TRIED] = "done before", [RESTORE_RUNNING] = "running",
 	[RESTORE_LATER] = "later",	     [RESTORE_KEPT] = "kept",
-	[RESTORE_FAILED] = "failed",
+	[RESTORE_FAILED] = "failed",	     [RESTORE_UNDECIDED] = "under way",
 };
 
 const char *restore_result_name(enum restore_result r)
@@ -191,6 +191,7 @@ static int on_running(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	FAULT(vm_continued);
+	j->out->result = RESTORE_RUNNING;
 	marks_take(&j->r->marks, PHASE_RUNNING, j->mv->index);
 	if (write_record(j, VM_RUNNING, ERR_NONE, e) < 0)
 		return -1;
@@ -212,7 +213,6 @@ static int launch(struct job *j, struct err *e)
 		.born = note_born,
 		.ctx = j,
 	};
-	int timeout_ms = j->mv->vm.timeout_ms;
 
 	if (qemu_start(&launch, &j->proc, e) < 0 || FAULT_FAILS(qemu_started, e))
 		return -1;
@@ -231,9 +231,7 @@ static int launch(struct job *j, struct err *e)
 		.running = on_running,
 		.ctx = j,
 	};
-	if (r->timeout_ms && r->timeout_ms < timeout_ms)
-		timeout_ms = r->timeout_ms;
-	load_plan(&j->plan, &j->load, &j->qmp, j->proc.pidfd, timeout_ms);
+	load_plan(&j->plan, &j->load, &j->qmp, j->proc.pidfd, j->mv->vm.timeout_ms);
 	j->going = true;
 	return 0;
 }
@@ -305,10 +303,25 @@ static void job_end(struct job *j)
 	scope_close(&j->state_fd);
 }
 
+/* What is left of the common deadline, at least 1; or @timeout_ms, if less. */
+static int time_left(const struct restore *r, int timeout_ms)
+{
+	int64_t left = r->deadline ? r->deadline - io_now_ms() : timeout_ms;
+
+	return left < 1 ? 1 : left < timeout_ms ? (int)left : timeout_ms;
+}
+
 static void job_start(struct job *j)
 {
 	if (!consider(j))
 		return;
+	/* Claiming what there is no time for would only cost an attempt. */
+	if (j->r->deadline && io_now_ms() >= j->r->deadline) {
+		err_set(&j->out->err, ERR_TIMEOUT,
+			"the time for all VMs (rd.holdover.timeout) was over before its turn");
+		j->out->result = RESTORE_LATER;
+		return;
+	}
 	if (claim(j, &j->out->err) < 0 || launch(j, &j->out->err) < 0)
 		settle(j);
 }
@@ -351,7 +364,10 @@ int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
 	if (r->only && !n)
 		return err_set(e, ERR_ABSENT, "the manifest has no VM %s", r->only);
 	qsort(order, n, sizeof(order[0]), by_priority);
+	for (unsigned int i = 0; i < n; i++)
+		report->vm[i].result = RESTORE_UNDECIDED;
 	report->vms = n;
+	report->known = true;
 	for (unsigned int i = 0; i < n; i++) {
 		struct job *j = &jobs[i];
 
@@ -366,6 +382,8 @@ int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
 		if (j->going)
 			plans[nplans++] = &j->plan;
 	}
+	for (unsigned int i = 0; i < nplans; i++)
+		plans[i]->timeout_ms = time_left(r, plans[i]->timeout_ms);
 	plan_run(plans, nplans);
 	for (unsigned int i = 0; i < n; i++)
 		job_end(&jobs[i]);

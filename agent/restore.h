@@ -23,7 +23,8 @@
  * @cpu_modules_us: processor time of this process that loading modules took
  * @cpu_exec_us: processor time from its first instruction to the first QEMU's
  *	exec, modules included; 0 if none was started
- * @timeout_ms: no VM is waited for longer than this; 0: only its own timeout
+ * @deadline: by io_now_ms(); after it no VM is started, and none is waited for;
+ *	0: each VM's own timeout alone
  * @ticket: of the jump
  * @root_tried, @root_err: private: of sysroot_prepare(), which is done once
  * @dev, @map, @ledger, @m: region, mapping, ledger and manifest, as opened
@@ -34,7 +35,7 @@ struct restore {
 	const char *only;
 	bool never_ran;
 	bool second_copy;
-	int timeout_ms;
+	int64_t deadline;
 	uint64_t cpu_modules_us;
 	uint64_t cpu_exec_us;
 	struct ticket ticket;
@@ -56,6 +57,7 @@ struct restore {
  * @RESTORE_LATER: left to a later placement
  * @RESTORE_KEPT: not tried, state kept; the error says why
  * @RESTORE_FAILED: tried without success; the error says why
+ * @RESTORE_UNDECIDED: the engine is not done with it
  */
 enum restore_result {
 	RESTORE_NOT_TRIED,
@@ -63,6 +65,7 @@ enum restore_result {
 	RESTORE_LATER,
 	RESTORE_KEPT,
 	RESTORE_FAILED,
+	RESTORE_UNDECIDED,
 };
 
 const char *restore_result_name(enum restore_result r);
@@ -74,8 +77,12 @@ struct restore_outcome {
 	struct err err;
 };
 
-/** struct restore_report - what a run achieved; in the manifest's order */
+/** struct restore_report - what a run achieved; in the order of the attempts
+ * @known: @vms is what there is, even if that is 0
+ * @vm: up to date at any moment, also from a signal handler
+ */
 struct restore_report {
+	bool known;
 	struct restore_outcome vm[VM_MAX];
 	unsigned int vms, running, failed, kept, later;
 };

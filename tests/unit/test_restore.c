@@ -25,6 +25,7 @@
 #include "ledger_fixture.h"
 #include "load.h"
 #include "qemu.h"
+#include "report.h"
 #include "restore.h"
 #include "runstate.h"
 
@@ -36,6 +37,7 @@
  * struct bench - a sealed VM and what the engine does to it
  * @starts: QEMUs started
  * @conts: VMs that were let run
+ * @timeout_ms: of the load that ran last
  * @last: the QEMU started last
  * @touched: file whose time changes while QEMU loads
  * @scribble: QEMU writes into its RAM while it loads
@@ -53,6 +55,7 @@ static struct bench {
 	uint8_t key[TICKET_KEY];
 	struct load *load;
 	unsigned int starts, conts;
+	int timeout_ms;
 	pid_t last;
 	const char *ram, *touched;
 	uint64_t shift;
@@ -129,8 +132,8 @@ void __wrap_load_plan(struct plan *p, struct load *l, struct qmp *q, int pidfd, 
 {
 	(void)q;
 	(void)pidfd;
-	(void)timeout_ms;
 	memset(p, 0, sizeof(*p));
+	p->timeout_ms = timeout_ms;
 	b.load = l;
 }
 
@@ -160,6 +163,7 @@ static int play(struct load *l, struct err *e)
 
 unsigned int __wrap_plan_run(struct plan *const *plans, unsigned int n)
 {
+	b.timeout_ms = n ? plans[0]->timeout_ms : 0;
 	if (n)
 		plans[0]->failed = play(b.load, &plans[0]->err) < 0;
 	return n ? plans[0]->failed : 0;
@@ -713,6 +717,54 @@ static void a_foreign_cont_is_recorded_at_once(void **state)
 	assert_true(lives(b.last));
 }
 
+/* ---- time, and the marker ------------------------------------------------- */
+
+static void no_vm_is_begun_after_the_deadline(void **state)
+{
+	(void)state;
+	b.r.deadline = io_now_ms() - 1;
+	go(RESTORE_LATER, "was over before its turn");
+	assert_int_equal(b.starts, 0);
+	record_is(VM_SEALED, ERR_NONE);
+	b.r.deadline = io_now_ms() + 300;
+	go(RESTORE_RUNNING, "");
+	assert_in_range(b.timeout_ms, 1, 300);
+}
+
+static void a_far_deadline_is_not_a_vms_own(void **state)
+{
+	(void)state;
+	b.r.deadline = io_now_ms() + 100000;
+	go(RESTORE_RUNNING, "");
+	assert_int_equal(b.timeout_ms, 1000);
+}
+
+static void marker_is(const char *note, const char *want)
+{
+	char text[REPORT_MARKER_SIZE];
+
+	assert_int_equal(report_marker(text, &b.report, 412, note), strlen(want));
+	assert_string_equal(text, want);
+}
+
+static void the_marker_tells_unknown_from_none(void **state)
+{
+	(void)state;
+	memset(&b.report, 0, sizeof(b.report));
+	marker_is(NULL, "DONE vms=unknown running=0 failed=0 kept=unknown ms=412");
+	b.report.known = true;
+	marker_is("out of time", "DONE vms=0 running=0 failed=0 kept=0 ms=412 (out of time)");
+	b.report.vms = 5;
+	b.report.vm[0].result = RESTORE_RUNNING;
+	b.report.vm[1].result = RESTORE_UNDECIDED;
+	b.report.vm[2].result = RESTORE_LATER;
+	b.report.vm[3].result = RESTORE_KEPT;
+	b.report.vm[4].result = RESTORE_NOT_TRIED;
+	marker_is(NULL, "DONE vms=5 running=1 failed=1 kept=2 ms=412");
+	go(RESTORE_RUNNING, "");
+	marker_is(NULL, "DONE vms=1 running=1 failed=0 kept=0 ms=412");
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -744,6 +796,9 @@ int main(void)
 		CASE(it_is_still_pending_then),
 		CASE(one_that_never_ran_is_tried_again),
 		CASE(most_errors_are_tried_again),
+		CASE(no_vm_is_begun_after_the_deadline),
+		CASE(a_far_deadline_is_not_a_vms_own),
+		CASE(the_marker_tells_unknown_from_none),
 		CASE(a_foreign_cont_is_recorded_at_once),
 	};
 
