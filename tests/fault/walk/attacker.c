@@ -24,7 +24,7 @@
 #include "ledger_impl.h"
 #include "pmem.h"
 
-#define DEVICE_SIZE (8ULL << 20)
+#define DEVICE_SIZE (6ULL << 20)
 #define LEDGER_BYTES (2ULL << 20)
 
 static struct pmem_map map;

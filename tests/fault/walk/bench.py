@@ -15,7 +15,7 @@ import uuid
 
 MIB = 1 << 20
 DEVICE = "/dev/dax0.0"
-DEVICE_SIZE = 8 * MIB
+DEVICE_SIZE = 6 * MIB
 LEDGER_SIZE = 2 * MIB
 REGION = "0x100000000 0xa00000 %s\n"
 MEMMAP = "memmap=10M!4G"
@@ -334,6 +334,10 @@ class Bench:
         remove(TICKET)
         os.makedirs("/var/lib/holdover", 0o700)
         for path, data, st in files:
+            if path == DEVICE:
+                with open(path, "r+b") as f:
+                    f.write(data)
+                continue
             put(path, data, st.st_mode & 0o7777)
             os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
         for name in os.listdir("/bench"):

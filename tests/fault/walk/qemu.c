@@ -157,6 +157,8 @@ static void read_mode(void)
 	struct err ignored = { 0 };
 
 	snprintf(path, sizeof(path), "/bench/%s.mode", vm.name);
+	mode_command[0] = '\0';
+	mode_skip = 0;
 	if (io_read_line(path, line, sizeof(line), &ignored) < 0)
 		return;
 	if (sscanf(line, "%63s %31s %u", mode_command, mode_what, &mode_skip) < 2)

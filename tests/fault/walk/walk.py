@@ -9,6 +9,8 @@ import collections
 
 from bench import TICKET, TICKET_COPY, INITRD, Wrong, there, get, put, remove
 
+NOT_APPLICABLE = "not applicable"
+
 PENDING = ("SEALED", "CLAIMED", "FAILED", "RELEASED")
 # Reasons that only the last lines of defence give: in a walk without an attacker the records must
 # have prevented it.
@@ -146,7 +148,7 @@ def then_abort(b, life, before):
 
 def then_kexec_e(b, life, before):
     if not there(INITRD):
-        return None
+        return NOT_APPLICABLE
     life.power_cut(jump=True)
     b.agent()
     b.late()
@@ -426,7 +428,7 @@ def passages(b, w):
 
 
 def case(b, w, point, n, then):
-    """One case; the outcome of each VM, or None if it does not apply."""
+    """One case; the outcome of each VM, or NOT_APPLICABLE."""
     w.begin(b)
     before = pids(b)
     life = Life(b)
@@ -437,6 +439,20 @@ def case(b, w, point, n, then):
         raise Wrong("not killed at %s@%d: %s" % (point, n, d))
     remove("/bench/kexec/refuse-jump")
     found = then(b, life, before)
-    if found is not None:
+    if found is not NOT_APPLICABLE:
         repair(b)
     return found
+
+
+# Where the ledger says something else than a moment before.
+TELLING = ("vm_sealed", "seal_read_back", "sealed_and_checked", "frozen", "vm_aborted", "vm_unsealed",
+           "kernel_dropped", "kernel_unloaded", "claimed", "released", "vm_continued",
+           "running_recorded", "vm_consumed")
+
+
+def in_fast(w, point, n, k):
+    """A part that still goes to each passage, and from there on in some of the ways: in all of them
+    from the telling points of stage, abort and agent."""
+    if w.name in ("stage", "abort", "agent") and point in TELLING:
+        return True
+    return (k + n + len(point)) % 2 == 0

@@ -1,0 +1,828 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Stale states, an attacker who holds the DAX device, and QEMUs that go wrong: one function a case."""
+
+import json
+import os
+import random
+import socket
+import subprocess
+import time
+
+from bench import DEVICE, DEVICE_SIZE, LEDGER_SIZE, REGION, TICKET, TICKET_COPY, Wrong, get, put, \
+    remove, there
+from walk import Life, PENDING, jumped, fresh_host, pids, repair, whole_jump
+
+SCENARIOS = []
+
+
+def scenario(f):
+    SCENARIOS.append((f.__doc__.split("\n")[0], f))
+    return f
+
+
+def scenarios(make, *params):
+    for p in params:
+        f = make(*p)
+        SCENARIOS.append((f.__doc__.split("\n")[0], f))
+
+
+def expect(b, d, rc, *texts):
+    if d.rc != rc:
+        raise Wrong("status %d, not %d: %s" % (d.rc, rc, d))
+    for t in texts:
+        if t not in d.out + d.err:
+            raise Wrong("does not say '%s': %s" % (t, d))
+
+
+def ledger():
+    with open(DEVICE, "rb") as f:
+        f.seek(DEVICE_SIZE - LEDGER_SIZE)
+        return f.read()
+
+
+def write_ledger(data):
+    with open(DEVICE, "r+b") as f:
+        f.seek(DEVICE_SIZE - LEDGER_SIZE)
+        f.write(data)
+
+
+def whole_device():
+    """Without the journal, which only takes times."""
+    data = get(DEVICE)
+    at = DEVICE_SIZE - LEDGER_SIZE + 0x88000
+    return data[:at] + data[at + 0x10000:]
+
+
+def loads(b):
+    return [s for s in b.score() if s[2] == "load"]
+
+
+def resumed(b):
+    return [s for s in b.score() if s[2] == "cont" and s[4] == "paused"]
+
+
+def nothing_resumed(b, before):
+    """And nothing destroyed: RAM and ledger are what they were."""
+    if loads(b) or any(b.qemus(n) for n in b.vms):
+        raise Wrong("something was started: %s" % b.score())
+    if before != whole_device():
+        raise Wrong("the region was written to")
+
+
+def sealed(b, state="sealed"):
+    for name, v in b.status().items():
+        if v["state"] != state or not v["detail"]:
+            raise Wrong("%s: status says %s (%s)" % (name, v["state"], v["detail"]))
+
+
+def resumes(b):
+    """The right ticket is there: all VMs come back, once."""
+    b.holdover("resume")
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"}:
+        raise Wrong("not resumed: %s" % found)
+
+
+# ---- tickets ------------------------------------------------------------------------------------------
+
+@scenario
+def no_ticket(b):
+    """without any ticket the agent leaves at once and changes nothing"""
+    jumped(b)
+    remove(TICKET)
+    copy = get(TICKET_COPY)
+    remove(TICKET_COPY)
+    before = whole_device()
+    expect(b, b.agent(), 0, "DONE vms=0 running=0 failed=0 kept=0")
+    expect(b, b.late(), 3, "no ticket")
+    nothing_resumed(b, before)
+    sealed(b)
+    put(TICKET_COPY, copy)
+    resumes(b)
+
+
+def bad_ticket(what, change, text, after_late):
+    def f(b):
+        jumped(b)
+        change(b)
+        before = whole_device()
+        d = b.agent()
+        expect(b, d, 1, "DONE vms=0", text)
+        nothing_resumed(b, before)
+        sealed(b)
+        b.late()
+        resumes(b)
+    f.__doc__ = "a ticket that %s: refused, nothing changed, the second copy resumes" % what
+    return f
+
+
+def cut(b):
+    put(TICKET, get(TICKET)[:100], 0o400)
+
+
+def flipped(b):
+    t = bytearray(get(TICKET))
+    t[100] ^= 1
+    put(TICKET, bytes(t), 0o400)
+
+
+def readable(b):
+    os.chmod(TICKET, 0o444)
+
+
+def other_key(b):
+    b.run("attacker", "key", TICKET)
+
+
+def newer_ticket(b):
+    b.run("attacker", "version", TICKET, "2", "0")
+
+
+def old_jumps_ticket(b):
+    """jump 1 and back to running, then jump 2 with jump 1's ticket"""
+    old = get(TICKET)
+    b.agent()
+    b.late()
+    b.kexec()
+    b.jump()
+    remove("/bench/score")
+    put(TICKET, old, 0o400)
+
+
+scenarios(bad_ticket,
+          ("is cut", cut, "192", None),
+          ("has a bit flipped", flipped, "damaged", None),
+          ("others may read", readable, "nobody else may use", None),
+          ("has another key", other_key, "another ticket", None),
+          ("has a newer major version", newer_ticket, "major version", None),
+          ("is the last jump's", old_jumps_ticket, "", None))
+
+
+@scenario
+def newer_minor_ticket(b):
+    """a ticket of a newer minor version is accepted"""
+    jumped(b)
+    b.run("attacker", "version", TICKET, "1", "9")
+    expect(b, b.agent(), 0, "running=2")
+    Life(b).verdict()
+
+
+@scenario
+def boot_after_running(b):
+    """a boot after RUNNING resumes nothing, with the old ticket in initrd and second copy"""
+    jumped(b)
+    copy = get(TICKET_COPY)
+    b.agent()
+    b.late()
+    if there(TICKET_COPY):
+        raise Wrong("the second copy outlives its use")
+    n = len(loads(b))
+    life = Life(b)
+    life.power_cut(ticket=b.old_ticket)
+    put(TICKET_COPY, copy)
+    before = get(DEVICE)[:-LEDGER_SIZE]
+    b.agent()
+    b.late()
+    b.holdover("resume")
+    if len(loads(b)) != n or before != get(DEVICE)[:-LEDGER_SIZE]:
+        raise Wrong("resumed again")
+    life.verdict()
+    for name, v in b.status().items():
+        if not v["detail"]:
+            raise Wrong("%s: status does not tell: %s" % (name, v))
+    repair(b)
+    b.check_score()
+    whole_jump(b)
+
+
+@scenario
+def kexec_again_without_seal(b):
+    """a second start of the same kernel, without a new seal, resumes nothing"""
+    jumped(b)
+    b.agent()
+    n = len(loads(b))
+    life = Life(b)
+    life.power_cut(ticket=b.old_ticket)
+    b.agent()
+    b.late()
+    if len(loads(b)) != n:
+        raise Wrong("resumed again")
+    life.verdict()
+    repair(b)
+
+
+# ---- region, ledger, versions -------------------------------------------------------------------------
+
+def other_region(what, change):
+    def f(b):
+        jumped(b)
+        region = get("/bench/region")
+        change()
+        before = whole_device()
+        d = b.agent()
+        if d.rc != 1 or "DONE vms=0" not in d.err:
+            raise Wrong("not refused: %s" % d)
+        b.late()
+        nothing_resumed(b, before)
+        put("/bench/region", region)
+        sealed(b)
+        b.late()
+        resumes(b)
+    f.__doc__ = "a region that %s: refused, nothing changed, resumed when it is back" % what
+    return f
+
+
+UUID = "11111111-2222-4333-8444-555555555555"
+scenarios(other_region,
+          ("is gone", lambda: remove("/bench/region")),
+          ("was moved", lambda: put("/bench/region", "0x200000000 0xa00000 %s\n" % UUID)),
+          ("has another size", lambda: put("/bench/region", "0x100000000 0xc00000 %s\n" % UUID)),
+          ("has another namespace",
+           lambda: put("/bench/region", REGION % "99999999-2222-4333-8444-555555555555")))
+
+
+@scenario
+def other_hosts_ledger(b):
+    """another host's ledger on this region: refused by name, nothing changed"""
+    b.reset_world(region_uuid=UUID)
+    b.start_all()
+    b.kexec()
+    theirs = b.loaded_ticket(), ledger()
+    b.kill_all()
+    jumped(b)
+    mine = ledger()
+    write_ledger(theirs[1])
+    before = whole_device()
+    expect(b, b.agent(), 1, "not the one that the ticket names")
+    nothing_resumed(b, before)
+    write_ledger(mine)
+    b.reboot(ticket=theirs[0])
+    before = whole_device()
+    expect(b, b.agent(), 1, "not the one that the ticket names")
+    nothing_resumed(b, before)
+    b.reboot(ticket=b.old_ticket)
+    expect(b, b.agent(), 0, "running=2")
+    Life(b).verdict()
+
+
+def version(what, major, minor, ok):
+    def f(b):
+        jumped(b)
+        b.run("attacker", "version", what, str(major), str(minor))
+        before = whole_device()
+        d = b.agent()
+        if ok:
+            expect(b, d, 0, "running=2")
+            Life(b).verdict()
+            return
+        expect(b, d, 1, "major version %d" % major, "DONE vms=0")
+        nothing_resumed(b, before)
+        d = b.holdover("resume", "a")
+        if "major version" not in d.out + d.err:
+            raise Wrong("resume does not say so: %s" % d)
+        d = b.holdover("run", "a")
+        if d.rc == 0:
+            raise Wrong("and over it a VM is started: %s" % d)
+        d = b.holdover("init")
+        if whole_device() != before:
+            raise Wrong("and init writes over it: %s" % d)
+        b.run("attacker", "version", what, "1", "0")
+        b.late()
+        resumes(b)
+    f.__doc__ = "a %s of version %d.%d: %s" % (what, major, minor, "accepted" if ok else
+                                              "refused by name, nothing changed")
+    return f
+
+
+scenarios(version, ("sb", 1, 7, True), ("manifest", 1, 7, True), ("extents", 1, 7, True),
+          ("manifest", 2, 0, False))
+
+
+@scenario
+def newer_major_ledger(b):
+    """a ledger of a newer major version: refused by name, nothing changed"""
+    jumped(b)
+    good = ledger()
+    b.run("attacker", "version", "sb", "2", "0")
+    before = whole_device()
+    expect(b, b.agent(), 1, "major version is 2")
+    nothing_resumed(b, before)
+    for verb in (("status",), ("run", "a"), ("init",), ("abort",), ("resume",)):
+        d = b.holdover(*verb)
+        if "major version" not in d.out + d.err:
+            raise Wrong("does not say so: %s" % d)
+    nothing_resumed(b, before)
+    write_ledger(good)
+    b.late()
+    resumes(b)
+
+
+# ---- attacker ----------------------------------------------------------------------------------------
+
+def manifest(b):
+    return json.loads(b.run("attacker", "dump").out)
+
+
+def forge(b, m):
+    put("/bench/forged", json.dumps(m))
+    expect(b, b.run("attacker", "manifest", "/bench/forged"), 0)
+
+
+def no_forged_start(b):
+    for s in b.score():
+        if s[2] in ("start",) and "evil" in s[4]:
+            raise Wrong("started as the attacker wants: %s" % (s,))
+        if s[2] == "badstate":
+            raise Wrong("QEMU was given what was not sealed: %s" % (s,))
+
+
+def attack(what, change, text, sealed_vms=2):
+    def f(b):
+        jumped(b)
+        good = ledger()
+        change(b)
+        before = whole_device()
+        d = b.agent()
+        if text and text not in d.err:
+            raise Wrong("the reason is not given: %s" % d)
+        no_forged_start(b)
+        b.check_score()
+        running = [n for n in b.vms if b.qemus(n)]
+        if len(running) != 2 - sealed_vms:
+            raise Wrong("%s came back: %s" % (running, d))
+        if sealed_vms == 2:
+            nothing_resumed(b, before)
+        b.late()
+        b.holdover("resume")
+        no_forged_start(b)
+        b.check_score()
+        if not running:
+            # without the attacker it would have been well: only what he did was refused
+            b.reboot(ticket=b.old_ticket)
+            put(TICKET_COPY, b.old_ticket)
+            write_ledger(good)
+            expect(b, b.agent(), 0, "running=2")
+            Life(b).verdict()
+    f.__doc__ = "attacker: %s" % what
+    return f
+
+
+def evil_argv(b):
+    m = manifest(b)
+    m["vms"][0]["args"] = ["-evil"]
+    forge(b, m)
+
+
+def evil_program(b):
+    m = manifest(b)
+    m["vms"][0]["qemu"] = "/bin/evil"
+    forge(b, m)
+
+
+def evil_extent(b):
+    m = manifest(b)
+    x, y = m["vms"]
+    x["extent"], y["extent"] = y["extent"], x["extent"]
+    forge(b, m)
+
+
+def blobs(b):
+    return [v["blob"] for v in manifest(b)["vms"]]
+
+
+BLOBS = 0x98000
+
+
+def evil_blob(b):
+    one = blobs(b)[0]
+    data = bytearray(ledger())
+    at = BLOBS + one["offset"]
+    data[at:at + 8] = b"walk evi"
+    write_ledger(bytes(data))
+
+
+def evil_blob_and_hash(b):
+    evil_blob(b)
+    m = manifest(b)
+    one = m["vms"][0]["blob"]
+    d = b.run("attacker", "hash", str(one["offset"]), str(one["length"]))
+    one["xxh3"] = d.out.strip()
+    forge(b, m)
+
+
+def swapped_blobs(b):
+    x, y = blobs(b)
+    data = ledger()
+    out = bytearray(data)
+    out[BLOBS + x["offset"]:][:0] = b""
+    xd = data[BLOBS + x["offset"]:BLOBS + x["offset"] + x["length"]]
+    yd = data[BLOBS + y["offset"]:BLOBS + y["offset"] + y["length"]]
+    out[BLOBS + x["offset"]:BLOBS + x["offset"] + len(yd)] = yd
+    out[BLOBS + y["offset"]:BLOBS + y["offset"] + len(xd)] = xd
+    write_ledger(bytes(out))
+
+
+def swapped_refs(b):
+    m = manifest(b)
+    m["vms"][0]["blob"], m["vms"][1]["blob"] = m["vms"][1]["blob"], m["vms"][0]["blob"]
+    forge(b, m)
+
+
+scenarios(attack,
+          ("other arguments for QEMU", evil_argv, "MAC"),
+          ("another program for QEMU", evil_program, "MAC"),
+          ("RAM extents of two VMs exchanged", evil_extent, "MAC"),
+          ("another device state", evil_blob, "device state", 1),
+          ("another device state with its checksum", evil_blob_and_hash, "MAC"),
+          ("device states of two VMs exchanged", swapped_blobs, "device state"),
+          ("references to device states exchanged", swapped_refs, "MAC"),
+          ("the manifest before put back", lambda b: expect(b, b.run("attacker", "manifest-back"), 0),
+           "manifest"))
+
+
+def record_back(how, state):
+    def f(b):
+        jumped(b)
+        b.agent()
+        n = len(loads(b))
+        if n != 2:
+            raise Wrong("no start: %s" % b.score())
+        for i in (0, 1):
+            if how == "append":
+                b.run("attacker", "record", str(i), state)
+            else:
+                b.run("attacker", "record-back", str(i))
+        # the ticket is spent; the attacker has none, an operator may still have one
+        put("/run/holdover/ticket", b.old_ticket)
+        put(TICKET_COPY, b.old_ticket)
+        b.late()
+        b.holdover("resume")
+        b.holdover("resume", "--never-ran", "b")
+        if len(loads(b)) != n:
+            raise Wrong("resumed again")
+        b.check_score()
+        for name in b.vms:
+            if len(b.qemus(name)) != 1:
+                raise Wrong("%s was ended" % name)
+        # and in the next boot RAM and disk say that it ran
+        b.reboot(ticket=b.old_ticket)
+        put(TICKET_COPY, b.old_ticket)
+        b.agent()
+        b.late()
+        b.holdover("resume")
+        b.check_score()
+    f.__doc__ = "attacker: state records set back (%s %s)" % (how, state)
+    return f
+
+
+scenarios(record_back, ("append", "SEALED"), ("append", "CLAIMED"), ("append", "FAILED"),
+          ("append", "RELEASED"), ("append", "ABORTED"), ("roll", "back"))
+
+
+@scenario
+def old_generation(b):
+    """attacker: the whole ledger of the jump before put back"""
+    jumped(b)
+    first, first_ticket = ledger(), get(TICKET)
+    b.agent()
+    b.late()
+    b.kexec()
+    b.jump()
+    second = ledger()
+    ticket = get(TICKET)
+    write_ledger(first)
+    before = whole_device()
+    d = b.agent()
+    expect(b, d, 1, "another ticket")
+    n = len(resumed(b))
+    if before != whole_device():
+        raise Wrong("written to")
+    b.late()
+    b.holdover("resume")
+    if len(resumed(b)) != n:
+        raise Wrong("resumed from an old state")
+    b.check_score()
+    # even with the old ticket: RAM has moved on
+    b.reboot(ticket=first_ticket)
+    b.agent()
+    b.check_score()
+    if len(resumed(b)) != n:
+        raise Wrong("resumed from an old state")
+    write_ledger(second)
+    b.reboot(ticket=ticket)
+    b.agent()
+    b.check_score()
+
+
+def storm(b, seconds, ranges):
+    return [subprocess.Popen(("/bin/attacker", "storm", str(seconds), hex(lo), hex(hi)),
+                             stdin=subprocess.DEVNULL) for lo, hi in ranges]
+
+
+def during(what, ranges):
+    def f(b):
+        for turn in range(6):
+            jumped(b)
+            good = ledger()
+            procs = storm(b, 20, ranges)
+            try:
+                b.agent()
+                b.late()
+            finally:
+                for p in procs:
+                    p.kill()
+                    p.wait()
+            no_forged_start(b)
+            b.check_score()
+            b.holdover("resume")
+            b.check_score()
+            no_forged_start(b)
+            names = [s[1] for s in resumed(b)]
+            if len(names) > len(set(names)):
+                raise Wrong("resumed twice: %s" % names)
+    f.__doc__ = "attacker: %s rewritten while the agent verifies" % what
+    return f
+
+
+scenarios(during, ("manifests", ((0x6000, 0x86000),)), ("device states", ((0x98000, 0x9c000),)),
+          ("state records", ((0x86000, 0x86080), (0x87000, 0x87080))))
+
+
+@scenario
+def during_kexec(b):
+    """attacker: the ledger rewritten while the stage seals"""
+    for turn in range(5):
+        fresh_host(b)
+        before = pids(b)
+        procs = storm(b, 20, ((0x6000, 0x86000), (0x98000, 0x9c000), (0x86000, 0x86080)))
+        try:
+            b.kexec()
+        finally:
+            for p in procs:
+                p.kill()
+                p.wait()
+        if there("/bench/kexec/jumped"):
+            b.jump()
+            b.agent()
+            no_forged_start(b)
+            b.check_score()
+            continue
+        # DoS at most; without the attacker an operator gets all of them back
+        b.holdover("abort")
+        b.check_score()
+        if pids(b) != before:
+            raise Wrong("a VM was ended: %s, now %s" % (before, pids(b)))
+
+
+def any_byte(part, of):
+    def f(b):
+        rnd = random.Random(4711)
+        jumped(b)
+        good = ledger()
+        used = [i for i in range(0, len(good), 64) if any(good[i:i + 64])]
+        spots = [i + rnd.randrange(64) for i in used]
+        rnd.shuffle(spots)
+        for at in sorted(spots[:160])[part::of]:
+            jumped(b)
+            data = bytearray(good)
+            data[at] ^= 1 << rnd.randrange(8)
+            write_ledger(bytes(data))
+            d = b.agent()
+            if "DONE vms=" not in d.err:
+                raise Wrong("byte %#x: %s" % (at, d))
+            no_forged_start(b)
+            b.check_score()
+            st = b.status() if b.holdover("--json", "status").rc == 0 else {}
+            for name, v in st.items():
+                if v["state"] not in ("running", "sealed", "kept") or \
+                        (v["state"] != "running" and not v["detail"]):
+                    raise Wrong("byte %#x: %s: %s" % (at, name, v))
+    f.__doc__ = "attacker: one byte of the ledger changed anywhere, part %d of %d" % (part + 1, of)
+    return f
+
+
+scenarios(any_byte, *[(i, 4) for i in range(4)])
+
+
+# ---- QEMUs that go wrong -------------------------------------------------------------------------------
+
+def bad_save(command, what, skip=0):
+    def f(b):
+        fresh_host(b)
+        before = pids(b)
+        put("/bench/a.mode", "%s %s %d\n" % (command, what, skip))
+        d = b.kexec()
+        b.check_score()
+        if not any(s[2] == "mode" for s in b.score()):
+            raise Wrong("the mode was not reached: %s" % d)
+        remove("/bench/a.mode")
+        if there("/bench/kexec/jumped"):
+            if what not in ("events", "stderr", "slow", "cut"):
+                raise Wrong("jumped all the same: %s" % d)
+            b.jump()
+            d = b.agent()
+            b.check_score()
+            if not b.qemus("b") or b.status()["b"]["state"] != "running":
+                raise Wrong("b is held up: %s" % d)
+            if what != "cut":
+                found = Life(b).verdict()
+                if set(found.values()) != {"running"}:
+                    raise Wrong(str(found))
+            else:
+                expect(b, d, 1 if "failed=1" in d.err else 0, "Invalid argument")
+                Life(b).verdict(kept=PENDING)
+            return
+        if d.rc != 1:
+            raise Wrong("a refused jump says: %s" % d)
+        b.holdover("abort")
+        b.reap()
+        b.check_score()
+        if b.qemus("b") != before["b"] or b.status()["b"]["state"] != "running":
+            raise Wrong("b does not run on: %s" % b.status())
+        if what not in ("exit", "hang", "half") and b.status()["a"]["state"] != "running":
+            raise Wrong("a does not run on: %s" % b.status())
+        if there("/bench/kexec/initrd") or there(TICKET_COPY):
+            raise Wrong("a kernel or a ticket is left")
+    f.__doc__ = "QEMU during the save: %s at %s%s" % (what, command, " (not the rehearsal)" if skip else "")
+    f.slow = what in ("hang", "half")
+    return f
+
+
+scenarios(bad_save,
+          ("query-migrate", "exit"), ("migrate", "exit"), ("migrate", "exit", 1), ("stop", "exit", 1),
+          ("remove-fd", "exit", 1), ("migrate", "refuse"), ("migrate", "refuse", 1),
+          ("migrate", "failed", 1), ("stop", "refuse", 1), ("add-fd", "refuse", 1),
+          ("migrate", "garbage", 1), ("query-status", "garbage"), ("qmp_capabilities", "garbage", 2),
+          ("qmp_capabilities", "events"), ("migrate", "events", 1), ("stop", "stderr"),
+          ("migrate", "stderr", 1), ("migrate", "slow"), ("migrate", "slow", 1),
+          ("remove-fd", "selfcont", 1), ("migrate", "cut", 1),
+          ("migrate", "hang", 1), ("qmp_capabilities", "hang", 1), ("migrate", "half", 1))
+
+
+def bad_load(command, what, released=False):
+    def f(b):
+        jumped(b)
+        put("/bench/a.mode", "%s %s\n" % (command, what))
+        d = b.agent()
+        b.reap()
+        b.check_score()
+        if not any(s[2] == "mode" for s in b.score()):
+            raise Wrong("the mode was not reached: %s" % d)
+        if "DONE vms=2" not in d.err:
+            raise Wrong("no end: %s" % d)
+        if len(b.qemus("b")) != 1 or b.status()["b"]["state"] != "running":
+            raise Wrong("b is held up: %s" % d)
+        remove("/bench/a.mode")
+        life = Life(b)
+        if what in ("events", "stderr", "slow"):
+            if b.status()["a"]["state"] != "running":
+                raise Wrong("a did not stand it: %s" % d)
+            return
+        b.late()
+        b.holdover("resume")
+        if command == "announce-self":
+            life.may_be_lost.add("a")  # it had been resumed, and then it crashed
+        found = life.verdict(kept=("RELEASED",) if released else ())
+        if not released and found["a"] != "running":
+            raise Wrong("a does not come back: %s" % found)
+        repair(b)
+    f.__doc__ = "QEMU during the resume: %s at %s" % (what, command)
+    f.slow = what in ("hang", "half")
+    return f
+
+
+scenarios(bad_load,
+          ("start", "exit"), ("qmp_capabilities", "exit"), ("query-status", "exit"),
+          ("migrate-incoming", "exit"), ("cont", "exit", True), ("announce-self", "exit", True),
+          ("migrate-incoming", "refuse"), ("cont", "refuse"), ("add-fd", "refuse"),
+          ("migrate-incoming", "garbage"), ("cont", "garbage", True),
+          ("qmp_capabilities", "events"), ("migrate-incoming", "events"), ("cont", "events"),
+          ("start", "stderr"), ("migrate-incoming", "stderr"), ("migrate-incoming", "slow"),
+          ("cont", "slow"),
+          ("start", "hang"), ("qmp_capabilities", "hang"), ("migrate-incoming", "hang"),
+          ("migrate-incoming", "half"), ("cont", "hang", True), ("cont", "half", True))
+
+
+@scenario
+def abort_beside_a_hanging_one(b):
+    """abort continues the others at once while one QEMU hangs"""
+    fresh_host(b)
+    b.kexec(fault="sealed_and_checked")
+    put("/bench/a.mode", "qmp_capabilities hang\n")
+    p = subprocess.Popen(("/bin/holdover", "abort"), stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 3
+    while not any(s[1] == "b" and s[2] == "cont" and s[4] == "postmigrate"
+                  for s in b.score()[-2:]):
+        if time.monotonic() > deadline:
+            p.kill()
+            raise Wrong("b is still paused: %s" % b.score())
+        time.sleep(0.01)
+    p.kill()
+    p.wait()
+    b.check_score()
+
+
+@scenario
+def last_words(b):
+    """QEMU's own words are in the error text of agent, resume and kexec"""
+    jumped(b)
+    put("/bench/a.mode", "qmp_capabilities exit\n")
+    expect(b, b.agent(), 0, "QEMU said: walk QEMU: asked to exit")
+    expect(b, b.holdover("resume", "a"), 1, "QEMU said: walk QEMU: asked to exit")
+
+
+@scenario
+def paused_vm(b):
+    """a VM that its owner has paused comes back paused, and is continued by nobody"""
+    b.reset_world(vms=("a", "b"), disks=())
+    b.start_all()
+    qmp(b, "b", "stop")
+    b.kexec()
+    b.jump()
+    expect(b, b.agent(), 0, "running=2")
+    st = b.status()
+    if st["a"]["state"] != "running" or st["b"]["state"] != "paused":
+        raise Wrong("states: %s" % st)
+    b.check_score()
+    if any(s[1] == "b" and s[2] == "cont" and s[4] == "paused" for s in b.score()):
+        raise Wrong("continued")
+
+
+def qmp(b, name, command):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect("/run/holdover/%s/qmp.sock" % name)
+    f = s.makefile("rwb")
+    f.readline()
+    for c in ("qmp_capabilities", command):
+        f.write(json.dumps({"execute": c, "id": 1}).encode() + b"\n")
+        f.flush()
+        while b'"id"' not in f.readline():
+            pass
+    s.close()
+
+
+@scenario
+def kexec_refused(b):
+    """a kernel that cannot be loaded: every VM runs on, nothing is left"""
+    fresh_host(b)
+    before = pids(b)
+    put("/bench/kexec/refuse", "")
+    expect(b, b.kexec(), 1, "every VM runs on", "kexec_file_load")
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"} or pids(b) != before or there(TICKET_COPY):
+        raise Wrong(str(found))
+    remove("/bench/kexec/refuse")
+    whole_jump(b)
+
+
+@scenario
+def many_jumps(b):
+    """six jumps in a row: nothing lost, nothing twice"""
+    fresh_host(b)
+    for _ in range(6):
+        whole_jump(b)
+    b.check_score()
+    if len(loads(b)) != 12:
+        raise Wrong("loads: %s" % loads(b))
+
+
+# ---- steps that fail instead of dying -----------------------------------------------------------------
+
+def fails_stage(point):
+    def f(b):
+        fresh_host(b)
+        before = pids(b)
+        expect(b, b.kexec(fault=point + ":fail"), 1, "every VM runs on", "fault point")
+        found = Life(b).verdict()
+        if set(found.values()) != {"running"} or pids(b) != before or there(TICKET_COPY) or \
+                there("/bench/kexec/initrd"):
+            raise Wrong("%s %s" % (found, pids(b)))
+        whole_jump(b)
+    f.__doc__ = "the stage fails at %s: all undone, every VM runs on" % point
+    return f
+
+
+scenarios(fails_stage, *[(p,) for p in
+                         ("pause_noted@3", "pause_noted@4", "kernel_loaded", "ticket_copy_saved",
+                          "manifest_written", "vm_sealed@1", "vm_sealed@2", "seal_read_back",
+                          "sealed_and_checked")])
+
+
+def fails_agent(point, kept):
+    def f(b):
+        jumped(b)
+        d = b.agent(fault=point + ":fail")
+        b.check_score()
+        if "running=1" not in d.err:
+            raise Wrong("the other one is held up: %s" % d)
+        b.late()
+        b.holdover("resume")
+        Life(b).verdict(kept=kept)
+        repair(b)
+    f.__doc__ = "the agent fails at %s: the other VM is not held up" % point
+    return f
+
+
+scenarios(fails_agent, ("claimed", ()), ("qemu_started", ()), ("released", ("RELEASED",)),
+          ("claimed@2", ()), ("qemu_started@2", ()), ("released@2", ("RELEASED",)))
