@@ -7,6 +7,10 @@
  *	HOLDOVER_FAULT=list  print all points, those that can fail with a mark
  *	HOLDOVER_FAULT_TRACE=FILE  append the name of each point that is passed
  */
+#ifndef HOLDOVER_FAULTS
+#define HOLDOVER_FAULTS
+#endif
+
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>

@@ -53,7 +53,7 @@ static struct {
 	uint64_t ram_size;
 	uint64_t counter; /* of the devices */
 	int state_fd;
-	bool ever_ran;
+
 } vm = { .status = "running", .migrate = "", .state_fd = -1 };
 
 /* ---- score --------------------------------------------------------------- */
@@ -256,7 +256,6 @@ static const char *cont(const char **error)
 	}
 	score("cont", "%s", vm.status);
 	check_ram();
-	vm.ever_ran = true;
 	vm.status = "running";
 	step();
 	event("RESUME", NULL);
@@ -437,20 +436,14 @@ static void misbehave(struct monitor *m)
 static void execute(struct monitor *m, const char *name, uint64_t id)
 {
 	const char *error = "The command has not been found", *value = NULL;
-	bool mine;
+	static unsigned int passed;
 
 	if (m->fd >= 0) {
 		scope_close(&vm.state_fd);
 		vm.state_fd = steal_fd(&m->fd);
 	}
 	read_mode();
-	mine = !strcmp(mode_command, name);
-	{
-		static unsigned int passed;
-
-		mine = mine && passed++ >= mode_skip;
-	}
-	if (mine)
+	if (!strcmp(mode_command, name) && passed++ >= mode_skip)
 		misbehave(m);
 	else
 		mode_what[0] = '\0';
