@@ -27,17 +27,46 @@ static int open_in_root(const char *root, const char *path, int flags, struct er
 	return err_sys(e, -fd, "opening disk %s", path);
 }
 
+#define XFS_MAGIC 0x58465342
+
+/* What XFS_IOC_FSGEOMETRY fills in; 256 bytes since Linux 5.2. */
+struct xfs_geometry {
+	uint64_t head[8];
+	uint64_t uuid[2];
+	uint64_t tail[22];
+};
+#define XFS_GEOMETRY _IOR('X', 126, struct xfs_geometry)
+
+/* ext4, btrfs and others put a hash of their uuid into f_fsid. XFS puts the
+ * number of its device there, which the next boot may give to another. Its
+ * uuid is folded as ext4 folds its own. */
+static int fs_id(int fd, const char *path, uint64_t *id, struct err *e)
+{
+	struct xfs_geometry geo = { .head = { 0 } };
+	struct statfs sf;
+
+	if (fstatfs(fd, &sf) < 0)
+		return err_sys(e, errno, "disk %s", path);
+	memcpy(id, &sf.f_fsid, sizeof(*id));
+	if ((uint32_t)sf.f_type != XFS_MAGIC)
+		return 0;
+	if (ioctl(fd, XFS_GEOMETRY, &geo) < 0)
+		return err_sys(e, errno, "disk %s: uuid of its XFS", path);
+	*id = geo.uuid[0] ^ geo.uuid[1];
+	return 0;
+}
+
 static int identify(int fd, struct disk *d, struct err *e)
 {
-	struct statfs sf;
 	struct stat st;
-	uint64_t fsid;
+	uint64_t fsid = 0;
 
-	if (fstat(fd, &st) < 0 || fstatfs(fd, &sf) < 0)
+	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "disk %s", d->path);
 	d->is_block = S_ISBLK(st.st_mode);
-	memcpy(&fsid, &sf.f_fsid, sizeof(fsid));
-	snprintf(d->fs_uuid, sizeof(d->fs_uuid), "%016" PRIx64, d->is_block ? 0 : fsid);
+	if (!d->is_block && fs_id(fd, d->path, &fsid, e) < 0)
+		return -1;
+	snprintf(d->fs_uuid, sizeof(d->fs_uuid), "%016" PRIx64, fsid);
 	d->inode = d->is_block ? 0 : st.st_ino;
 	d->size = (uint64_t)st.st_size;
 	d->mtime_ns = d->is_block ?

@@ -12,8 +12,8 @@
  * @path: absolute, as QEMU was given it
  * @writable: opened read-write by QEMU
  * @is_block: a block device: @size and the identity by @fs_uuid are absent
- * @fs_uuid: f_fsid of the file system (statfs), as 16 hex digits; stable
- *	across mounts on ext4 and xfs
+ * @fs_uuid: hash of the file system's uuid, as 16 hex digits: f_fsid of statfs,
+ *	but of XFS, whose f_fsid is a device number, the uuid itself
  * @inode: st_ino
  * @size: bytes
  * @mtime_ns: of the file at save time
