@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A guest goes on where it was when its host has jumped into another kernel."""
-from lib import evidence
-
 TEMPLATE = "one"
 TIMEOUT = 300
 
@@ -17,9 +15,8 @@ def run(t):
     t.true(t.machine.control.boot_id != boot, "another kernel runs")
     with t.step("the guest ticks again"):
         guest.wait_ticks(3)
-    up = t.machine.serial.lines[t.host.wait_multi_user(since)][0]
-    resumed = evidence.around(evidence.ticks(guest.stream), moment)[1].arrived
-    t.true(resumed < up, f"it ticked {up - resumed:.1f} s before the host was fully up")
+    with t.step("the host gets to multi-user"):
+        t.host.wait_multi_user(since)
     done = t.machine.serial.matching("holdover: DONE", since)[0][0]
     switched = t.machine.serial.matching(r"initrd-switch-root\.service", since)[0][0]
     t.true(done < switched, "the agent was done before switch-root")

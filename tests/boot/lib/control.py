@@ -22,7 +22,7 @@ class Result:
         self.command, self.code, self.out, self.err = command, code, out, err
 
     def __str__(self):
-        return f"`{self.command}` ended with {self.code}\nstdout: {self.out}\nstderr: {self.err}"
+        return f"`{self.command[:200]}` ended with {self.code}\nstdout: {self.out}\nstderr: {self.err}"
 
 
 class _Job:
@@ -99,10 +99,10 @@ class Control:
         with self._state:
             while job.code is None:
                 if self.boot_id != job.boot_id:
-                    raise HostGone(f"`{job.command}`: the host is in another kernel now")
+                    raise HostGone(f"`{job.command[:200]}`: the host is in another kernel now")
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise Timeout(f"`{job.command}` gave no answer within {timeout:.0f} s, so far: "
+                    raise Timeout(f"`{job.command[:200]}` gave no answer within {timeout:.0f} s, so far: "
                                   f"{job.out.decode('utf-8', 'replace')}{job.err.decode('utf-8', 'replace')}"
                                   f"; log: {self.log_path}")
                 self._state.wait(left)

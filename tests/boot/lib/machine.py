@@ -103,6 +103,8 @@ class Machine:
             self.saved.load(self.qmp)
         self.started = time.monotonic()
         self.qmp.command("cont")
+        if self.saved:
+            self.control.wait_boot(60)
 
     def run(self, command, timeout=60, ok=(0,), **more):
         return self.control.run(command, timeout, ok, **more)

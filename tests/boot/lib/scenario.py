@@ -135,8 +135,10 @@ def build_template(name):
 def main(kind, name):
     """One scenario or one template in this process. Exit status 0 only after the marker."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
-    log = os.path.join(paths.boot("logs", name if kind == "scenario" else f"template-{name}"), "harness.log")
+    log = os.path.join(paths.boot("logs", name if kind == "scenario" else f"template-{name}"), "harness.txt")
     os.makedirs(os.path.dirname(log), exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(log)
     try:
         (run_scenario if kind == "scenario" else build_template)(name)
     except Exception as e:  # pylint: disable=broad-except
