@@ -320,7 +320,7 @@ class Bench:
     def snapshot(self):
         if self.children():
             raise RuntimeError("a snapshot of a world with processes")
-        paths = [DEVICE, TICKET, TICKET_COPY, "/bench/score", "/bench/boot_id"] + \
+        paths = [DEVICE, TICKET, TICKET_COPY, "/bench/score", "/bench/boot_id", "/bench/region"] + \
                 ["/disk/" + n for n in os.listdir("/disk")]
         return [(p, get(p), os.stat(p)) for p in paths if there(p)], list(self.vms)
 
