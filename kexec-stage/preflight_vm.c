@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "interrupt.h"
+#include "disk.h"
 #include "preflight.h"
 
 #define HELP_MAX (1u << 20)
@@ -109,6 +110,18 @@ static void check_qemu(struct preflight *p, const struct stage_vm *v)
 			      vm->machine);
 }
 
+/* Such a device could become another one of the same size, unnoticed. */
+static void check_disks(struct preflight *p, const struct stage_vm *v)
+{
+	for (unsigned int i = 0; i < v->ndisks; i++)
+		if (v->disks[i].is_block && !disk_block_named(v->disks[i].id))
+			preflight_add(p, FINDING_WARN, name_of(v),
+				      "disk %s has no identity (wwid, serial or uuid), so that after the "
+				      "jump only its size is compared; give it a serial, or use a "
+				      "logical volume",
+				      v->disks[i].path);
+}
+
 static void check_ledger(struct preflight *p, const struct stage *s)
 {
 	char name[VM_NAME_MAX + 1];
@@ -140,6 +153,7 @@ void preflight_vms(struct preflight *p, struct stage *s)
 			preflight_add(p, FINDING_FAIL, name_of(v), "%s", e.msg);
 		else
 			check_qemu(p, v);
+		check_disks(p, v);
 	}
 }
 

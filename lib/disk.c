@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 
 #ifndef BLKGETSIZE64
 #define BLKGETSIZE64 _IOR(0x12, 114, size_t)
@@ -58,8 +59,9 @@ static int fs_id(int fd, const char *path, uint64_t *id, struct err *e)
 
 static int identify(int fd, struct disk *d, struct err *e)
 {
-	struct stat st;
 	uint64_t fsid = 0;
+	struct stat st;
+	char dir[64];
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "disk %s", d->path);
@@ -74,6 +76,11 @@ static int identify(int fd, struct disk *d, struct err *e)
 		(uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 	if (d->is_block && ioctl(fd, BLKGETSIZE64, &d->size) < 0)
 		return err_sys(e, errno, "size of disk %s", d->path);
+	if (d->is_block) {
+		snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(st.st_rdev),
+			 minor(st.st_rdev));
+		disk_block_id(dir, d->id);
+	}
 	return 0;
 }
 
@@ -100,6 +107,11 @@ int disk_check(const char *root, const struct disk *want, unsigned int flags, st
 			       "disk %s lies on another file system than when the VM was saved; "
 			       "mount the right one",
 			       want->path);
+	if (!disk_block_same(want->id, now.id))
+		return err_set(e, flags & DISK_EARLY ? ERR_ABSENT : ERR_MISMATCH,
+			       "disk %s is another device than when the VM was saved (%.200s, was "
+			       "%.200s)",
+			       want->path, *now.id ? now.id : "nameless", want->id);
 	if (now.inode != want->inode || now.size != want->size)
 		return err_set(e, ERR_MISMATCH,
 			       "disk %s is another file than when the VM was saved (inode %" PRIu64

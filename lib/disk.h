@@ -10,6 +10,23 @@
  * the file at @d->path under @root (NULL or "" for "/"). */
 _must_check_ int disk_identify(const char *root, struct disk *d, struct err *e);
 
+/**
+ * disk_block_id() - what sysfs tells about a block device
+ * @dir: its folder, e.g. /sys/dev/block/8:1
+ * @id: words KEY=VALUE with blanks between: wwid, serial, dm-uuid, md-uuid of
+ *	the disk; of a partition also its number, its start and, from Linux 6.13
+ *	on, its partuuid. Empty if there is nothing.
+ */
+void disk_block_id(const char *dir, char id[DISK_ID_SIZE]);
+
+/** disk_block_named() - does @id name a device, rather than only its place? */
+bool disk_block_named(const char *id);
+
+/** disk_block_same() - may a device that was @want be the one that is @now?
+ * What only one of them shows (another kernel may show more) does not count,
+ * but if @want names a device, something that names it must be in both. */
+bool disk_block_same(const char *want, const char *now);
+
 /* For disk_check(): file systems may still be missing (initramfs), so that one
  * that is not the recorded one means "not mounted yet", not "another disk". */
 #define DISK_EARLY 1u

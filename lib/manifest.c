@@ -171,6 +171,8 @@ static void put_disks(struct writer *w, const struct manifest_vm *v)
 		put_bool(&in, "writable", d->writable);
 		put_bool(&in, "block", d->is_block);
 		put_str(&in, "fs_uuid", d->fs_uuid);
+		if (*d->id)
+			put_str(&in, "id", d->id);
 		put_u64(&in, "inode", d->inode);
 		put_u64(&in, "size", d->size);
 		put_u64(&in, "mtime_ns", d->mtime_ns);

@@ -7,11 +7,14 @@
 #include "ledger.h"
 #include "vm.h"
 
+#define DISK_ID_SIZE 512
+
 /**
  * struct disk - identity of an image or block device that a VM has open
  * @path: absolute, as QEMU was given it
  * @writable: opened read-write by QEMU
- * @is_block: a block device: @size and the identity by @fs_uuid are absent
+ * @is_block: a block device: @fs_uuid, @inode and @mtime_ns are 0
+ * @id: of a block device, see disk_block_id(); empty if it has none
  * @fs_uuid: hash of the file system's uuid, as 16 hex digits: f_fsid of statfs,
  *	but of XFS, whose f_fsid is a device number, the uuid itself
  * @inode: st_ino
@@ -22,6 +25,7 @@ struct disk {
 	char *path;
 	bool writable;
 	bool is_block;
+	char id[DISK_ID_SIZE];
 	char fs_uuid[17];
 	uint64_t inode;
 	uint64_t size;

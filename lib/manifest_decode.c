@@ -174,6 +174,8 @@ static int decode_disk(yyjson_val *obj, struct disk *d, struct err *e)
 		return -1;
 	if (d->path[0] != '/')
 		return err_set(e, ERR_FORMAT, "disk \"%s\" is not an absolute path", d->path);
+	if (yyjson_obj_get(obj, "id") && copy_str(obj, "id", d->id, sizeof(d->id), e) < 0)
+		return -1;
 	/* A disk that was not identified yet has an empty one. */
 	if (d->fs_uuid[0] && json_hex(obj, "fs_uuid", fsid, sizeof(fsid), e) < 0)
 		return -1;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "disk.h"
+#include "io.h"
 #include "scratch.h"
 
 /* _IOR('X', 126, struct xfs_fsop_geom) */
@@ -168,6 +169,110 @@ static void of_xfs_the_uuid_counts(void **state)
 	assert_non_null(strstr(e.msg, "XFS"));
 }
 
+/* ---- block devices -------------------------------------------------------- */
+
+static void put(const char *dir, const char *file, const char *text)
+{
+	char path[600], *slash;
+	struct err e = { 0 };
+
+	snprintf(path, sizeof(path), "%s/%s", scratch_path(dir), file);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	if (io_mkdir_p(path, 0755, &e) < 0)
+		fail_msg("%s", e.msg);
+	*slash = '/';
+	if (io_write_file(path, text, strlen(text), 0644, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void id_is(const char *dir, const char *want)
+{
+	char id[DISK_ID_SIZE];
+
+	disk_block_id(scratch_path(dir), id);
+	assert_string_equal(id, want);
+}
+
+static void what_sysfs_tells(void **state)
+{
+	(void)state;
+	put("sda", "device/wwid", "t10.ATA     QEMU HARDDISK  QM00001   \n");
+	id_is("sda", "wwid=t10.ATA_____QEMU_HARDDISK__QM00001");
+	put("vda", "serial", "");
+	id_is("vda", "");
+	put("vda", "serial", "db1 \xff\x01root");
+	id_is("vda", "serial=db1___root");
+	put("nvme0n1", "wwid", "eui.01\n");
+	put("nvme0n1", "device/serial", "S1\n");
+	id_is("nvme0n1", "wwid=eui.01 serial=S1");
+	put("dm-0", "dm/uuid", "LVM-abc\n");
+	id_is("dm-0", "dm-uuid=LVM-abc");
+	id_is("none", "");
+}
+
+static void partitions_have_their_disks_id(void **state)
+{
+	(void)state;
+	put("vda", "serial", "db1\n");
+	put("vda", "vda2/partition", "2\n");
+	put("vda", "vda2/start", "2048\n");
+	id_is("vda/vda2", "serial=db1 partition=2 start=2048");
+	put("vda", "vda2/uevent", "PARTN=2\nPARTUUID=0f-1\n");
+	id_is("vda/vda2", "serial=db1 partition=2 start=2048 partuuid=0f-1");
+	put("loop0", "loop0p1/partition", "1\n");
+	id_is("loop0/loop0p1", "partition=1");
+}
+
+static void long_values_are_cut_not_overrun(void **state)
+{
+	char id[DISK_ID_SIZE], big[300];
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	put("sdb", "device/wwid", big);
+	put("sdb", "serial", big);
+	put("sdb", "dm/uuid", big);
+	put("sdb", "md/uuid", big);
+	put("sdb", "sdb1/partition", "1");
+	put("sdb", "sdb1/uevent", "PARTUUID=0123456789012345678901234567890123456789012345678901234567890\n");
+	disk_block_id(scratch_path("sdb/sdb1"), id);
+	assert_true(strlen(id) < sizeof(id));
+	assert_true(disk_block_named(id));
+}
+
+static void which_ids_are_one_device(void **state)
+{
+	(void)state;
+	assert_true(disk_block_same("wwid=a serial=b", "wwid=a serial=b"));
+	assert_true(disk_block_same("wwid=a serial=b", "serial=b"));
+	assert_true(disk_block_same("serial=b", "wwid=a serial=b"));
+	assert_true(disk_block_same("", "wwid=a"));
+	assert_true(disk_block_same("partition=1", ""));
+	assert_false(disk_block_same("wwid=a serial=b", "wwid=c serial=b"));
+	assert_false(disk_block_same("wwid=a", ""));
+	assert_false(disk_block_same("wwid=a", "serial=a"));
+	assert_false(disk_block_same("wwid=a", "wwid=ab"));
+	assert_false(disk_block_same("wwid=ab", "wwid=a"));
+	assert_false(disk_block_same("partition=1", "partition=2"));
+	assert_false(disk_block_same("wwid=a partition=1", "partition=1"));
+	assert_true(disk_block_named("partition=1 partuuid=x"));
+	assert_false(disk_block_named("partition=1 start=2"));
+	assert_false(disk_block_named(""));
+}
+
+static void another_id_is_another_disk(void **state)
+{
+	struct disk d = seen();
+
+	(void)state;
+	/* as if it had been a device: the image has no id now */
+	snprintf(d.id, sizeof(d.id), "wwid=a");
+	differs(&d, 0, ERR_MISMATCH, "another device");
+	differs(&d, DISK_EARLY, ERR_ABSENT, "another device");
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, scratch_teardown)
@@ -176,6 +281,11 @@ int main(void)
 		CASE(its_time_counts_until_it_is_opened),
 		CASE(another_file_system_may_come_later),
 		CASE(of_xfs_the_uuid_counts),
+		CASE(what_sysfs_tells),
+		CASE(partitions_have_their_disks_id),
+		CASE(long_values_are_cut_not_overrun),
+		CASE(which_ids_are_one_device),
+		CASE(another_id_is_another_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static void sample(struct manifest *m)
 				  .inode = UINT64_MAX,
 				  .size = 1ULL << 40,
 				  .mtime_ns = 1700000000123456789ULL };
-	disks[1] = (struct disk){ .path = "/dev/vg/b", .is_block = true };
+	disks[1] = (struct disk){ .path = "/dev/vg/b", .is_block = true, .id = "dm-uuid=LVM-x" };
 	memset(vms, 0, sizeof(vms));
 	vms[0].vm = (struct vm){ .name = "db1",
 				 .qemu = "/usr/bin/qemu-system-x86_64",
@@ -115,6 +115,7 @@ static void same_vm(const struct manifest_vm *a, const struct manifest_vm *b)
 	assert_int_equal(a->ndisks, b->ndisks);
 	for (i = 0; i < a->ndisks; i++) {
 		assert_string_equal(a->disks[i].path, b->disks[i].path);
+		assert_string_equal(a->disks[i].id, b->disks[i].id);
 		assert_string_equal(a->disks[i].fs_uuid, b->disks[i].fs_uuid);
 		assert_int_equal(a->disks[i].writable, b->disks[i].writable);
 		assert_int_equal(a->disks[i].is_block, b->disks[i].is_block);
