@@ -146,6 +146,9 @@ static int note_born(void *ctx, const struct qemu_proc *p, struct err *e)
 	rs.m = j->r->m;
 	rs.m.vms = j->mv;
 	rs.m.nvms = 1;
+	/* The note of a QEMU that died paused is not about this one. */
+	if (runstate_clear_pause(j->mv->vm.name, e) < 0)
+		return -1;
 	return runstate_save(&rs, e);
 }
 

@@ -127,7 +127,9 @@ static int note_born(void *ctx, const struct qemu_proc *p, struct err *e)
 
 	rs.pid = p->pid;
 	rs.start_time = p->start_time;
-	if (describe(n->h, n->vm, n->vm->machine, n->scope, n->index, n->extent, &rs.m, e) < 0)
+	/* The note of a QEMU that died paused is not about this one. */
+	if (describe(n->h, n->vm, n->vm->machine, n->scope, n->index, n->extent, &rs.m, e) < 0 ||
+	    runstate_clear_pause(n->vm->name, e) < 0)
 		return -1;
 	return runstate_save(&rs, e);
 }
