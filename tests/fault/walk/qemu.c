@@ -143,7 +143,7 @@ static void own(void)
  * half		half an answer, then nothing more
  * events	many events before the answer
  * stderr	more than a pipe holds
- * slow		the answer comes after 300 ms
+ * slow, late	the answer comes after 0.3 s, or after 2.5 s
  * selfcont	somebody else's `cont` comes first
  * cut		half of the device state
  * failed	a migration that fails
@@ -406,7 +406,7 @@ static const struct {
 
 static void misbehave(struct monitor *m)
 {
-	static const struct timespec slow = { .tv_nsec = 300000000 };
+	static const struct timespec slow = { .tv_nsec = 300000000 }, late = { 2, 500000000 };
 	const char *error = NULL;
 
 	score("mode", "%s", mode_what);
@@ -427,8 +427,8 @@ static void misbehave(struct monitor *m)
 		event("BALLOON_CHANGE", NULL);
 	for (unsigned int i = 0; asked("stderr") && i < 4000; i++)
 		fprintf(stderr, "walk QEMU: line %u of very many that nobody wants to read\n", i);
-	if (asked("slow"))
-		nanosleep(&slow, NULL);
+	if (asked("slow") || asked("late"))
+		nanosleep(asked("slow") ? &slow : &late, NULL);
 	if (asked("selfcont"))
 		cont(&error);
 }

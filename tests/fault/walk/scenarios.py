@@ -643,7 +643,7 @@ def bad_save(command, what, skip=0):
         if there("/bench/kexec/initrd") or there(TICKET_COPY):
             raise Wrong("a kernel or a ticket is left")
     f.__doc__ = "QEMU during the save: %s at %s%s" % (what, command, " (not the rehearsal)" if skip else "")
-    f.slow = what in ("hang", "half")
+    f.slow = what in ("hang", "half", "late")
     return f
 
 
@@ -655,7 +655,7 @@ scenarios(bad_save,
           ("qmp_capabilities", "events"), ("migrate", "events", 1), ("stop", "stderr"),
           ("migrate", "stderr", 1), ("migrate", "slow"), ("migrate", "slow", 1),
           ("remove-fd", "selfcont", 1), ("migrate", "cut", 1),
-          ("migrate", "hang", 1), ("qmp_capabilities", "hang", 1), ("migrate", "half", 1))
+          ("migrate", "late", 1), ("migrate", "hang", 1), ("qmp_capabilities", "hang", 1), ("migrate", "half", 1))
 
 
 def bad_load(command, what, released=False):
@@ -686,7 +686,7 @@ def bad_load(command, what, released=False):
             raise Wrong("a does not come back: %s" % found)
         repair(b)
     f.__doc__ = "QEMU during the resume: %s at %s" % (what, command)
-    f.slow = what in ("hang", "half")
+    f.slow = what in ("hang", "half", "late")
     return f
 
 
@@ -698,8 +698,46 @@ scenarios(bad_load,
           ("qmp_capabilities", "events"), ("migrate-incoming", "events"), ("cont", "events"),
           ("start", "stderr"), ("migrate-incoming", "stderr"), ("migrate-incoming", "slow"),
           ("cont", "slow"),
-          ("start", "hang"), ("qmp_capabilities", "hang"), ("migrate-incoming", "hang"),
+          ("migrate-incoming", "late"), ("start", "hang"), ("qmp_capabilities", "hang"), ("migrate-incoming", "hang"),
           ("migrate-incoming", "half"), ("cont", "hang", True), ("cont", "half", True))
+
+
+@scenario
+def dies_sealed(b):
+    """a QEMU that dies between seal and abort: its state is kept and resumed once, the others run on"""
+    fresh_host(b)
+    before = pids(b)
+    b.kexec(fault="sealed_and_checked")
+    for pid in before["a"]:
+        os.kill(pid, 9)
+    b.reap()
+    b.holdover("abort")
+    if pids(b)["b"] != before["b"] or b.status()["b"]["state"] != "running":
+        raise Wrong("b does not run on: %s" % b.status())
+    if there("/bench/kexec/initrd"):
+        raise Wrong("the kernel is still loaded")
+    v = b.status()["a"]
+    if v["state"] != "kept" or not v["detail"]:
+        raise Wrong("a is not kept: %s" % v)
+    expect(b, b.holdover("resume", "a"), 0)
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"} or pids(b)["b"] != before["b"] or there(TICKET_COPY):
+        raise Wrong("%s %s" % (found, pids(b)))
+    whole_jump(b)
+
+
+@scenario
+def dies_before_the_jump(b):
+    """a QEMU that dies while it is saved holds the jump up, not the others"""
+    fresh_host(b)
+    before = pids(b)
+    put("/bench/a.mode", "query-status exit 4\n")
+    expect(b, b.kexec(), 1)
+    b.reap()
+    remove("/bench/a.mode")
+    if pids(b)["b"] != before["b"] or b.status()["b"]["state"] != "running":
+        raise Wrong("b does not run on: %s" % b.status())
+    b.check_score()
 
 
 @scenario
