@@ -89,11 +89,13 @@ size_t report_marker(char out[REPORT_MARKER_SIZE], const struct restore_report *
 static bool add_vm(yyjson_mut_doc *doc, yyjson_mut_val *vms, const struct restore_outcome *o)
 {
 	yyjson_mut_val *vm = yyjson_mut_arr_add_obj(doc, vms);
+	char reason[sizeof(o->err.msg)];
 
 	return vm && yyjson_mut_obj_add_strcpy(doc, vm, "name", o->name) &&
 		yyjson_mut_obj_add_str(doc, vm, "result", restore_result_name(o->result)) &&
 		yyjson_mut_obj_add_str(doc, vm, "kind", err_kind_name(o->err.kind)) &&
-		yyjson_mut_obj_add_strcpy(doc, vm, "reason", o->err.msg);
+		yyjson_mut_obj_add_strcpy(doc, vm, "reason",
+					  json_clean(o->err.msg, reason, sizeof(reason)));
 }
 
 int report_write(const struct restore_report *report, const struct restore *r, struct err *e)

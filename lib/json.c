@@ -146,3 +146,52 @@ char *json_quote(const char *text)
 	v = yyjson_mut_str(doc, text);
 	return v ? yyjson_mut_val_write(v, 0, NULL) : NULL;
 }
+
+/* Bytes of the UTF-8 sequence at @p, 0 if it is none. */
+static size_t utf8_len(const unsigned char *p)
+{
+	unsigned char low = 0x80, high = 0xbf;
+	size_t n;
+
+	if (*p < 0x80)
+		return 1;
+	if (*p < 0xc2 || *p > 0xf4)
+		return 0;
+	n = *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+	/* overlong forms, surrogates, beyond the last code point */
+	if (*p == 0xe0)
+		low = 0xa0;
+	else if (*p == 0xed)
+		high = 0x9f;
+	else if (*p == 0xf0)
+		low = 0x90;
+	else if (*p == 0xf4)
+		high = 0x8f;
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+const char *json_clean(const char *text, char *buf, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t at = 0;
+
+	while (*p) {
+		size_t n = utf8_len(p), put = n ? n : 1;
+
+		if (at + put >= size)
+			break;
+		if (n)
+			memcpy(buf + at, p, n);
+		else
+			buf[at] = '?';
+		at += put;
+		p += put;
+	}
+	buf[at] = '\0';
+	return buf;
+}

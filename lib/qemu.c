@@ -292,9 +292,10 @@ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct e
 void qemu_last_words(const char *vm_name, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
-	char path[160], tail[LOG_TAIL + 1], *p;
+	char path[160], tail[LOG_TAIL + 1], said[301], *p;
 	struct err ignored;
 	struct stat st;
+	size_t at = 0;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), HOLDOVER_RUN_DIR "/%s/qemu.log", vm_name);
@@ -312,6 +313,11 @@ void qemu_last_words(const char *vm_name, struct err *e)
 	p = p ? p + 1 : tail;
 	if (!*p)
 		return;
+	/* Anything may be in there, and goes to logs and into JSON. */
+	for (; *p && at + 5 < sizeof(said); p++)
+		at += (size_t)snprintf(said + at, sizeof(said) - at,
+				       *p >= ' ' && *p < 0x7f ? "%c" : "\\x%02x",
+				       (unsigned char)*p);
 	ignored = *e;
-	snprintf(e->msg, sizeof(e->msg), "%.600s; QEMU said: %.300s", ignored.msg, p);
+	snprintf(e->msg, sizeof(e->msg), "%.600s; QEMU said: %s", ignored.msg, said);
 }

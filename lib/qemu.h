@@ -97,7 +97,7 @@ void qemu_proc_kill(struct qemu_proc *p);
 void qemu_proc_release(struct qemu_proc *p);
 
 /** qemu_last_words() - append the last lines of the VM's qemu.log to the
- * message of @e: "...; QEMU said: ...". */
+ * message of @e: "...; QEMU said: ...", what is not ASCII as \\xNN. */
 void qemu_last_words(const char *vm_name, struct err *e);
 
 /** qemu_argv() - the command line, NULL-terminated; free with

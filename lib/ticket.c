@@ -123,6 +123,9 @@ int ticket_load(const char *path, struct ticket *out, struct err *e)
 			break;
 		len += (size_t)n;
 	}
+	/* ticket_shred() that was interrupted before the name was gone. */
+	if (len && all_zero(data, len))
+		return err_set(e, ERR_ABSENT, "ticket: %s was shredded", path);
 	r = ticket_decode(data, len, out, e);
 	sodium_memzero(data, sizeof(data));
 	return r < 0 ? err_wrap(e, "%s", path) : 0;

@@ -35,7 +35,8 @@ void ticket_id(const struct ticket *t, uint8_t id[16]);
 void ticket_encode(const struct ticket *t, uint8_t out[TICKET_FILE_SIZE]);
 _must_check_ int ticket_decode(const uint8_t *data, size_t len, struct ticket *out, struct err *e);
 
-/** ticket_load() - read a ticket file; ABSENT if there is none, REFUSED if
+/** ticket_load() - read a ticket file; ABSENT if there is none or it is all
+ * zeros, as an interrupted ticket_shred() leaves it; REFUSED if
  * its owner is not root or others may read it. */
 _must_check_ int ticket_load(const char *path, struct ticket *out, struct err *e);
 

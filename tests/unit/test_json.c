@@ -136,12 +136,33 @@ static void quoting(void **state)
 	assert_null(json_quote("a\xc3"));
 }
 
+static void cleaned(const char *from, size_t size, const char *want)
+{
+	char buf[64];
+
+	assert_string_equal(json_clean(from, buf, size), want);
+}
+
+static void cleaning(void **state)
+{
+	(void)state;
+	cleaned("plain \"\n", 64, "plain \"\n");
+	cleaned("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", 64, "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
+	cleaned("a\xff\xc3", 64, "a??");
+	cleaned("\xc0\x80\xe0\x80\x80\xed\xa0\x80\xf4\x90\x80\x80", 64, "????????????");
+	cleaned("\xe2\x82z", 64, "??z");
+	/* never in the middle of a sequence */
+	cleaned("ab\xe2\x82\xac", 5, "ab");
+	cleaned("ab\xe2\x82\xac", 6, "ab\xe2\x82\xac");
+	cleaned("abc", 1, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strings),	  cmocka_unit_test(unsigned_numbers),
 		cmocka_unit_test(signed_numbers), cmocka_unit_test(other_types),
-		cmocka_unit_test(quoting),
+		cmocka_unit_test(quoting),	  cmocka_unit_test(cleaning),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, setup, teardown);

@@ -717,6 +717,27 @@ static void a_foreign_cont_is_recorded_at_once(void **state)
 	assert_true(lives(b.last));
 }
 
+/* ---- last words ------------------------------------------------------------ */
+
+static void last_words_are_reported_whatever_they_are(void **state)
+{
+	static const char words[] = "a warning\nno \xff\x1b[2J device\n";
+	_cleanup_buf_ struct buf json = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(io_mkdir_p(HOLDOVER_RUN_DIR "/db1", 0700, &e), e);
+	assert_ok(io_write_file(HOLDOVER_RUN_DIR "/db1/qemu.log", words, strlen(words), 0600, &e), e);
+	b.fails = ERR_EXITED;
+	go(RESTORE_LATER, "as told; QEMU said: no \\xff\\x1b[2J device");
+	b.last = 0;
+	/* nor may what is cut in the middle of a character */
+	strcat(b.report.vm[0].err.msg, "\xe2\x82");
+	assert_ok(report_write(&b.report, &b.r, &e), e);
+	assert_ok(io_read_file(HOLDOVER_RUN_DIR "/resume.json", 4096, &json, &e), e);
+	assert_non_null(strstr(json.data, "[2J device??\""));
+}
+
 /* ---- time, and the marker ------------------------------------------------- */
 
 static void no_vm_is_begun_after_the_deadline(void **state)
@@ -796,6 +817,7 @@ int main(void)
 		CASE(it_is_still_pending_then),
 		CASE(one_that_never_ran_is_tried_again),
 		CASE(most_errors_are_tried_again),
+		CASE(last_words_are_reported_whatever_they_are),
 		CASE(no_vm_is_begun_after_the_deadline),
 		CASE(a_far_deadline_is_not_a_vms_own),
 		CASE(the_marker_tells_unknown_from_none),

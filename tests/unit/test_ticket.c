@@ -186,6 +186,23 @@ static void files(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void half_shredded_is_absent(void **state)
+{
+	static const char zero[TICKET_FILE_SIZE];
+	struct err e = { .kind = ERR_NONE };
+	struct ticket got;
+
+	(void)state;
+	assert_ok(io_write_file(path, zero, sizeof(zero), 0600, &e), e);
+	assert_int_equal(ticket_load(path, &got, &e), -1);
+	assert_kind(e, ERR_ABSENT);
+	/* but not what was never whole */
+	assert_ok(io_write_file(path, zero, 0, 0600, &e), e);
+	assert_int_equal(ticket_load(path, &got, &e), -1);
+	assert_kind(e, ERR_FORMAT);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void shredding_leaves_no_key(void **state)
 {
 	struct err e = { .kind = ERR_NONE };
@@ -252,6 +269,7 @@ int main(void)
 		cmocka_unit_test(every_other_length_is_refused),
 		cmocka_unit_test(a_higher_minor_may_use_reserved_bytes),
 		cmocka_unit_test(files),
+		cmocka_unit_test(half_shredded_is_absent),
 		cmocka_unit_test(shredding_leaves_no_key),
 		cmocka_unit_test(the_archive_is_one_that_cpio_reads),
 	};
