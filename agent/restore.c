@@ -181,9 +181,8 @@ static int on_commit(struct load *l, struct err *e)
 	if (l->resumed)
 		return write_record(j, VM_RELEASED, ERR_NONE, e);
 	/* The disks again: QEMU has been starting for a while. */
-	if (check_disks(j->r, j->mv, true, e) < 0 ||
-	    check_mapped(j->r, j->mv, j->proc.pid, e) < 0 || check_ram(j->r, j->mv, false, e) < 0 ||
-	    write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
+	if (check_disks(j->r, j->mv, true, e) < 0 || check_mapped(j->r, j->mv, j->proc.pid, e) < 0 ||
+	    check_ram(j->r, j->mv, false, e) < 0 || write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
 		return -1;
 	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);
 	return FAULT_FAILS(released, e) ? -1 : 0;

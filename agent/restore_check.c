@@ -20,8 +20,7 @@ int check_root(struct restore *r, struct err *e)
 
 int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened, struct err *e)
 {
-	unsigned int flags = (r->who == RESTORE_AGENT ? DISK_EARLY : 0) |
-		(opened ? DISK_OPENED : 0);
+	unsigned int flags = (r->who == RESTORE_AGENT ? DISK_EARLY : 0) | (opened ? DISK_OPENED : 0);
 
 	for (unsigned int i = 0; i < mv->ndisks; i++)
 		if (disk_check(r->root, &mv->disks[i], flags, e) < 0)

@@ -44,7 +44,7 @@ bool disk_block_same(const char *want, const char *now);
  * destroy it.
  */
 _must_check_ int disk_check(const char *root, const struct disk *want, unsigned int flags,
-			     struct err *e);
+			    struct err *e);
 
 /** disk_add() - append a copy of @d's path to the array; returns the new entry
  * or NULL. A path that is there already is returned, @writable merged in. */

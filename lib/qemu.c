@@ -316,8 +316,7 @@ void qemu_last_words(const char *vm_name, struct err *e)
 	/* Anything may be in there, and goes to logs and into JSON. */
 	for (; *p && at + 5 < sizeof(said); p++)
 		at += (size_t)snprintf(said + at, sizeof(said) - at,
-				       *p >= ' ' && *p < 0x7f ? "%c" : "\\x%02x",
-				       (unsigned char)*p);
+				       *p >= ' ' && *p < 0x7f ? "%c" : "\\x%02x", (unsigned char)*p);
 	ignored = *e;
 	snprintf(e->msg, sizeof(e->msg), "%.600s; QEMU said: %s", ignored.msg, said);
 }

@@ -45,8 +45,8 @@ int qemu_ram_path_check(const char *root, const char *path, struct err *e)
 		return err_sys(e, errno, "RAM %s%s", shown, path);
 	if (!same_object(&want, &st))
 		return err_set(e, ERR_ABSENT,
-			       "RAM %s%s is not the %s %s; is another /dev mounted there?", shown, path,
-			       S_ISCHR(want.st_mode) ? "device" : "file", path);
+			       "RAM %s%s is not the %s %s; is another /dev mounted there?", shown,
+			       path, S_ISCHR(want.st_mode) ? "device" : "file", path);
 	return 0;
 }
 
@@ -115,7 +115,7 @@ int qemu_ram_mapped_check(pid_t pid, const char *path, uint64_t offset, uint64_t
 		return err_set(e, ERR_EXITED, "QEMU (pid %d) has ended", (int)pid);
 	if (next < end)
 		return err_set(e, ERR_MISMATCH,
-			       "QEMU (pid %d) has not mapped %s at %" PRIu64 " as its RAM", (int)pid,
-			       path, offset);
+			       "QEMU (pid %d) has not mapped %s at %" PRIu64 " as its RAM",
+			       (int)pid, path, offset);
 	return 0;
 }

@@ -141,8 +141,9 @@ static void unit_removed(const char *unit)
 		dbus_message_new_signal("/org/freedesktop/systemd1", INTERFACE, "UnitRemoved");
 	const char *path = "/org/freedesktop/systemd1/unit/x";
 
-	require(msg && dbus_message_append_args(msg, DBUS_TYPE_STRING, &unit, DBUS_TYPE_OBJECT_PATH,
-						&path, DBUS_TYPE_INVALID));
+	require(msg &&
+		dbus_message_append_args(msg, DBUS_TYPE_STRING, &unit, DBUS_TYPE_OBJECT_PATH, &path,
+					 DBUS_TYPE_INVALID));
 	send_message(msg);
 	dbus_connection_flush(client);
 }
@@ -181,8 +182,8 @@ static void step(const char *verb, const char *arg, DBusMessage *call)
 		snprintf(words, sizeof(words), "words of %s", arg);
 		send_message(dbus_message_new_error(call, arg, words));
 	} else if (!strcmp(verb, "leaving")) {
-		send_message(dbus_message_new_error(
-			call, "org.freedesktop.systemd1.UnitExists", "words of UnitExists"));
+		send_message(dbus_message_new_error(call, "org.freedesktop.systemd1.UnitExists",
+						    "words of UnitExists"));
 		unit_removed("other.scope");
 		poll(NULL, 0, 50);
 		unit_removed(UNIT);

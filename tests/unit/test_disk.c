@@ -236,7 +236,8 @@ static void long_values_are_cut_not_overrun(void **state)
 	put("sdb", "dm/uuid", big);
 	put("sdb", "md/uuid", big);
 	put("sdb", "sdb1/partition", "1");
-	put("sdb", "sdb1/uevent", "PARTUUID=0123456789012345678901234567890123456789012345678901234567890\n");
+	put("sdb", "sdb1/uevent",
+	    "PARTUUID=0123456789012345678901234567890123456789012345678901234567890\n");
 	disk_block_id(scratch_path("sdb/sdb1"), id);
 	assert_true(strlen(id) < sizeof(id));
 	assert_true(disk_block_named(id));

@@ -73,8 +73,9 @@ static pid_t sleeper(const char *ram, uint64_t offset)
 	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (pid == 0) {
-		if (fd >= 0 && mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-				    (off_t)offset) == MAP_FAILED)
+		if (fd >= 0 &&
+		    mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset) ==
+			    MAP_FAILED)
 			_exit(1);
 		close(ready[1]);
 		pause();
@@ -120,8 +121,7 @@ int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, s
 {
 	assert_true(launch->incoming);
 	b.starts++;
-	out->pid = b.last = sleeper(b.ram ? b.ram : launch->mem_path,
-				    launch->mem_offset + b.shift);
+	out->pid = b.last = sleeper(b.ram ? b.ram : launch->mem_path, launch->mem_offset + b.shift);
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
 	if (qemu_start_time(out->pid, &out->start_time, e) < 0)
 		return -1;
@@ -685,7 +685,10 @@ static void one_that_never_ran_is_tried_again(void **state)
 static void most_errors_are_tried_again(void **state)
 {
 	static const bool kept[ERR_KINDS] = {
-		[ERR_STALE] = true, [ERR_FORMAT] = true, [ERR_CHECKSUM] = true, [ERR_MISMATCH] = true,
+		[ERR_STALE] = true,
+		[ERR_FORMAT] = true,
+		[ERR_CHECKSUM] = true,
+		[ERR_MISMATCH] = true,
 	};
 
 	(void)state;

@@ -98,11 +98,10 @@ static void scope_that_stays_is_waited_for_so_long(void **state)
 {
 	(void)state;
 	unit_exists_grace_ms = 100;
-	assert_int_equal(
-		start("version 252; error org.freedesktop.systemd1.UnitExists; ok;"
-		      "error org.freedesktop.systemd1.UnitExists;"
-		      "error org.freedesktop.systemd1.UnitExists"),
-		-1);
+	assert_int_equal(start("version 252; error org.freedesktop.systemd1.UnitExists; ok;"
+			       "error org.freedesktop.systemd1.UnitExists;"
+			       "error org.freedesktop.systemd1.UnitExists"),
+			 -1);
 	unit_exists_grace_ms = 2000;
 	assert_int_equal(err.kind, ERR_REFUSED);
 	asked(VERSION START_OLD RESET START_OLD START_OLD);
