@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <getopt.h>
+#include <sys/stat.h>
 
 #include "fault.h"
 #include "flush.h"
 #include "interrupt.h"
 #include "kexec.h"
 #include "preflight.h"
+
+/* File systems with images on them, and the root. */
+#define VITAL_MAX 65
 
 struct opts {
 	struct target_opts target;
@@ -56,18 +60,44 @@ static int run_preflight(struct stage *s, const struct target *t, struct err *e)
 	return preflight_error(p, e);
 }
 
+/* What must be clean on disk before the jump: the root file system, and those
+ * of the VMs' images. */
+static unsigned int vital_devices(const struct stage *s, dev_t vital[VITAL_MAX])
+{
+	unsigned int n = 0;
+	struct stat st;
+
+	if (stat("/", &st) == 0)
+		vital[n++] = st.st_dev;
+	for (unsigned int i = 0; i < s->n; i++)
+		for (unsigned int k = 0; k < s->vm[i].ndisks; k++) {
+			bool known = n == VITAL_MAX || stat(s->vm[i].disks[k].path, &st) < 0;
+
+			for (unsigned int m = 0; m < n; m++)
+				known |= vital[m] == st.st_dev;
+			if (!known)
+				vital[n++] = st.st_dev;
+		}
+	return n;
+}
+
 /* From here to the jump nothing may print: a frozen file system behind stdout
  * would stop this process with the VMs paused. */
 static int jump(struct stage *s, struct err *e)
 {
 	struct kexec_frozen frozen = { .n = 0 };
-	unsigned int skipped = 0;
+	dev_t vital[VITAL_MAX];
+	unsigned int n = vital_devices(s, vital);
 
-	kexec_freeze(&frozen, s->h->cfg.flush_timeout_ms, &skipped);
-	marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
-	FAULT(frozen);
-	kexec_jump(e);
-	FAULT(jump_failed);
+	if (kexec_freeze(&frozen, s->h->cfg.flush_timeout_ms, vital, n, e) == 0) {
+		FAULT(frozen);
+		/* Freezing takes its time: the last look comes after it. */
+		if (stage_listen(s, e) == 0 && interrupt_check(e) == 0) {
+			marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
+			kexec_jump(e);
+			FAULT(jump_failed);
+		}
+	}
 	kexec_thaw(&frozen);
 	return -1;
 }

@@ -172,25 +172,53 @@ int stage_seal(struct stage *s, struct err *e)
 	return 0;
 }
 
+int stage_drop_kernel(struct err *e)
+{
+	struct err first = { 0 };
+
+	if (kexec_unload(&first) == 0 || kexec_unload(e) == 0)
+		return 0;
+	return err_wrap(e, "the loaded kernel could not be dropped; do not run 'kexec -e' or "
+			   "'systemctl kexec', which would end every VM");
+}
+
+/* One that may still be sealed stays as it is; the others are not held up. */
+static int unseal(struct stage *s, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct stage_vm *v = &s->vm[i];
+		struct err why = { 0 };
+
+		if (!v->sealed)
+			continue;
+		if (write_record(s, v, VM_ABORTED, &why) < 0) {
+			*e = why;
+			r = err_wrap(e,
+				     "vm %s: the seal could not be undone, so it stays paused; run "
+				     "'holdover abort'",
+				     v->rs.m.vms[0].vm.name);
+			continue;
+		}
+		FAULT(vm_aborted);
+		v->sealed = false;
+	}
+	return r;
+}
+
 int stage_abort(struct stage *s, struct err *e)
 {
 	struct err why = { 0 };
+	/* As long as a seal could be used, its VM may not run on. */
+	int r = unseal(s, e);
 
-	/* As long as a seal could be used, no VM may run on. */
-	for (unsigned int i = 0; i < s->n; i++) {
-		if (!s->vm[i].sealed)
-			continue;
-		if (write_record(s, &s->vm[i], VM_ABORTED, e) < 0)
-			return err_wrap(e,
-					"the seal could not be undone, so the VMs stay paused; "
-					"run 'holdover abort'");
-		FAULT(vm_aborted);
-		s->vm[i].sealed = false;
+	/* Without a seal the kernel resumes nothing: that it cannot be dropped
+	 * is bad, but no reason to keep VMs paused. */
+	if (s->loaded && stage_drop_kernel(&why) < 0) {
+		*e = why;
+		r = -1;
 	}
-	if (s->loaded && kexec_unload(e) < 0)
-		return err_wrap(e,
-				"the loaded kernel could not be unloaded, so the VMs stay "
-				"paused; run 'holdover abort'");
 	FAULT(kernel_dropped);
 	s->loaded = false;
 	/* Of no use any more without a seal: its failure must not keep VMs
@@ -199,5 +227,5 @@ int stage_abort(struct stage *s, struct err *e)
 		cmd_say("holdover: %s", why.msg);
 	FAULT(ticket_copy_dropped);
 	marks_take(&s->marks, PHASE_ABORTED, PHASE_HOST);
-	return stage_continue_all(s, e) ? -1 : 0;
+	return stage_continue_all(s, e) ? -1 : r;
 }

@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,10 +43,10 @@ void stage_close(struct stage *s)
 	memset(s, 0, sizeof(*s));
 }
 
-int stage_collect(struct stage *s, struct err *e)
+int stage_collect_some(struct stage *s, struct err *e)
 {
 	char names[VM_MAX][VM_NAME_MAX + 1];
-	int n = runstate_names(names, e);
+	int n = runstate_names(names, e), unknown = 0;
 
 	if (n < 0)
 		return -1;
@@ -59,13 +60,23 @@ int stage_collect(struct stage *s, struct err *e)
 		v->qmp.fd = -1;
 		v->save.state_fd = v->save.write_fd = -1;
 		v->rs = (struct runstate)RUNSTATE_INIT;
-		if (runstate_load(names[i], &v->rs, e) < 0)
-			return err_wrap(e, "vm %s", names[i]);
-		if (v->rs.pidfd < 0)
-			runstate_free(&v->rs); /* has ended; nothing to carry over */
-		else
+		switch (runstate_alive(names[i], &v->rs, e)) {
+		case 0: /* has ended; nothing to carry over */
+			break;
+		case 1:
 			s->n++;
+			break;
+		default:
+			unknown++;
+		}
 	}
+	return unknown;
+}
+
+int stage_collect(struct stage *s, struct err *e)
+{
+	if (stage_collect_some(s, e))
+		return -1;
 	if (!s->n)
 		return err_set(e, ERR_ABSENT, "no VM runs on this host");
 	return 0;
@@ -227,7 +238,7 @@ unsigned int stage_continue_all(struct stage *s, struct err *e)
 		struct stage_vm *v = &s->vm[i];
 		struct err why = { 0 };
 
-		if (!v->paused_here)
+		if (!v->paused_here || v->sealed)
 			continue;
 		if (continue_begin(v, &why) == 0) {
 			going[n] = v;
@@ -301,6 +312,38 @@ int stage_load_kernel(struct stage *s, const struct target *t, struct err *e)
 	if (kexec_load_file(t->kernel, initrd, t->cmdline, e) < 0)
 		return -1;
 	return FAULT_FAILS(kernel_loaded, e) ? -1 : 0;
+}
+
+static int listen_to(struct stage_vm *v, struct err *e)
+{
+	struct pollfd end = { .fd = v->rs.pidfd, .events = POLLIN };
+	int rc = 0;
+
+	while (rc == 0) {
+		_cleanup_qmp_msg_ struct qmp_msg m = { 0 };
+		int more = qmp_next(&v->qmp, &m, e);
+
+		if (more < 0)
+			return -1;
+		if (more > 0 && m.type == QMP_EVENT && !strcmp(m.name, "RESUME"))
+			return err_set(e, ERR_REFUSED,
+				       "somebody has continued the VM after it was saved");
+		if (more == 0)
+			rc = qmp_fill(&v->qmp, e);
+	}
+	if (rc < 0)
+		return -1;
+	if (rc == 1 || poll(&end, 1, 0) > 0)
+		return err_set(e, ERR_EXITED, "QEMU has ended after the save");
+	return 0;
+}
+
+int stage_listen(struct stage *s, struct err *e)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		if (listen_to(&s->vm[i], e) < 0)
+			return err_wrap(e, "vm %s", name_of(&s->vm[i]));
+	return 0;
 }
 
 int stage_recheck(struct stage *s, struct err *e)

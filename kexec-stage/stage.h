@@ -22,7 +22,7 @@
  * @blob: where its device state lies
  * @canary: of its RAM, as sealed
  * @paused_here: there is a pause note that this program answers for
- * @sealed: its record says SEALED
+ * @sealed: its record says SEALED, or may say so: it must not run on
  */
 struct stage_vm {
 	struct runstate rs;
@@ -67,6 +67,10 @@ void stage_close(struct stage *s);
 /** stage_collect() - find the running VMs of this host; ABSENT if none runs. */
 _must_check_ int stage_collect(struct stage *s, struct err *e);
 
+/** stage_collect_some() - as stage_collect(), also if none runs, leaving out
+ * VMs of which nobody can tell: returns how many, with the last reason, or -1. */
+int stage_collect_some(struct stage *s, struct err *e);
+
 /** stage_examine() - ask one VM's QEMU what could stop a save: run state,
  * migration blockers, disks. The VM runs on. */
 _must_check_ int stage_examine(struct stage_vm *v, struct err *e);
@@ -76,8 +80,9 @@ _must_check_ int stage_examine(struct stage_vm *v, struct err *e);
 _must_check_ int stage_save_all(struct stage *s, struct err *e);
 
 /** stage_continue_all() - let all VMs that were running run on, if they were
- * paused by this program (@paused_here): one that an earlier stage left paused
- * may be sealed. Returns how many do not, with the last reason in @e. */
+ * paused by this program (@paused_here: one that an earlier stage left paused
+ * may be sealed) and are not @sealed. Returns how many do not, with the last
+ * reason in @e. */
 unsigned int stage_continue_all(struct stage *s, struct err *e);
 
 /** stage_make_ticket() - a ticket for the next generation. */
@@ -93,8 +98,16 @@ _must_check_ int stage_seal(struct stage *s, struct err *e);
 /** stage_recheck() - every VM still in postmigrate, continued by nobody. */
 _must_check_ int stage_recheck(struct stage *s, struct err *e);
 
+/** stage_drop_kernel() - unload the kernel, trying twice. */
+_must_check_ int stage_drop_kernel(struct err *e);
+
+/** stage_listen() - what the QEMUs have said since, without asking or waiting:
+ * REFUSED if somebody has continued a VM, EXITED if one has ended. */
+_must_check_ int stage_listen(struct stage *s, struct err *e);
+
 /** stage_abort() - the four steps, in this order: ABORTED persisted, kernel
- * unloaded, ticket copy removed, VMs continued. Returns 0 if all was undone. */
+ * unloaded, ticket copy removed, VMs continued. Returns 0 if all was undone.
+ * Only a VM whose seal could not be undone stays paused. */
 _must_check_ int stage_abort(struct stage *s, struct err *e);
 
 /** stage_state_bytes() - bytes of device state of all saved VMs, as they will

@@ -51,22 +51,40 @@ int kexec_initrd_has_module(const char *initrd_path, struct err *e);
 /** kexec_jump() - reboot(LINUX_REBOOT_CMD_KEXEC); returns only on failure. */
 int kexec_jump(struct err *e);
 
-/** struct kexec_frozen - file systems frozen by kexec_freeze() */
+/**
+ * struct kexec_frozen - file systems frozen by kexec_freeze()
+ * @fds: @n descriptors of their roots, in the order of freezing
+ * @skipped: how many could be neither frozen nor synced in time
+ * @watcher: a process that thaws them should this one die, 0 if none; it sees
+ *	the end of the pipe @watch
+ */
 struct kexec_frozen {
 	int fds[64];
 	unsigned int n;
+	unsigned int skipped;
+	pid_t watcher;
+	int watch;
 };
 
 /** kexec_freeze() - FIFREEZE every writable, block-backed file system, so that
  * it is clean on disk when the next kernel mounts it; what emergency remount
  * does, but reversible by kexec_thaw(). Those that cannot be frozen are synced.
  *
+ * @vital: devices (st_dev) of file systems that must not be left out
+ *
  * Each is given an equal share of what is left of @timeout_ms, in a child, so
  * that a stuck one cannot hold the VMs: on timeout it goes on without it and
- * *@skipped counts it. Nothing may be written to these file systems, logs
- * included, until the jump or kexec_thaw(): the writer would hang.
+ * @skipped counts it, or, if it is a vital one, -1 TIMEOUT names it. (A btrfs
+ * counts as vital: its device number does not say which one it is.) Nothing may
+ * be written to these file systems, logs included, until the jump or
+ * kexec_thaw(), which must follow in any case: the writer would hang.
  */
-void kexec_freeze(struct kexec_frozen *f, int timeout_ms, unsigned int *skipped);
+_must_check_ int kexec_freeze(struct kexec_frozen *f, int timeout_ms, const dev_t *vital,
+			      unsigned int nvital, struct err *e);
 void kexec_thaw(struct kexec_frozen *f);
+
+/** kexec_thaw_all() - thaw whatever is frozen, after a process that froze it
+ * has died with its watcher. */
+void kexec_thaw_all(void);
 
 #endif

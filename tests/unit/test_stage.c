@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* link: -Wl,--wrap=qmp_connect,--wrap=plan_run,--wrap=sync */
+/* link: -Wl,--wrap=qmp_connect,--wrap=plan_run,--wrap=sync,--wrap=host_open,--wrap=host_open_ledger,--wrap=kexec_loaded,--wrap=kexec_unload,--wrap=kexec_thaw_all */
 /* The stage around its plans: VMs are sleeping processes with a state.json. */
 #include <fcntl.h>
 #include <sched.h>
@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@
  * @fails: name of the VM whose plan fails
  * @slow: sync() does not come back
  * @during: called while plans run
+ * @stuck: how often unloading fails before it works
+ * @thawed: all file systems were thawed
  */
 static struct bench {
 	struct host h;
@@ -38,7 +41,23 @@ static struct bench {
 	const char *fails;
 	bool slow;
 	void (*during)(void);
+	struct fixture f;
+	unsigned int stuck;
+	bool loaded, thawed;
 } b;
+
+int cmd_fail(const struct err *e)
+{
+	print_message("%s\n", e->msg);
+	return EXIT_FAILED;
+}
+
+int cmd_usage(const struct cmd *cmd, const char *fmt, ...)
+{
+	(void)cmd;
+	(void)fmt;
+	return EXIT_USAGE;
+}
 
 void cmd_say(const char *fmt, ...)
 {
@@ -79,6 +98,45 @@ void __wrap_sync(void)
 		pause();
 }
 
+int __wrap_host_open(struct host *h, const struct app *app, unsigned int need, struct err *e);
+int __wrap_host_open_ledger(struct host *h, struct err *e);
+int __wrap_kexec_loaded(bool *out, struct err *e);
+int __wrap_kexec_unload(struct err *e);
+void __wrap_kexec_thaw_all(void);
+
+int __wrap_host_open(struct host *h, const struct app *app, unsigned int need, struct err *e)
+{
+	(void)app;
+	return need & HOST_LEDGER ? host_open_ledger(h, e) : 0;
+}
+
+int __wrap_host_open_ledger(struct host *h, struct err *e)
+{
+	(void)e;
+	h->ledger = b.f.l;
+	return 0;
+}
+
+int __wrap_kexec_loaded(bool *out, struct err *e)
+{
+	(void)e;
+	*out = b.loaded;
+	return 0;
+}
+
+int __wrap_kexec_unload(struct err *e)
+{
+	if (b.stuck && b.stuck--)
+		return err_set(e, ERR_IO, "busy");
+	b.loaded = false;
+	return 0;
+}
+
+void __wrap_kexec_thaw_all(void)
+{
+	b.thawed = true;
+}
+
 static int own_run(void **state)
 {
 	(void)state;
@@ -110,6 +168,7 @@ static void add_vm(const char *name)
 	snprintf(dir, sizeof(dir), HOLDOVER_RUN_DIR "/%s", name);
 	rs.pid = fork();
 	if (rs.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();
 		_exit(0);
 	}
@@ -123,8 +182,10 @@ static int setup(void **state)
 {
 	(void)state;
 	memset(&b, 0, sizeof(b));
-	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0)
+	if (mount("tmpfs", "/run", "tmpfs", 0, "mode=755") < 0 ||
+	    mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=755") < 0)
 		return -1;
+	fixture_setup(&b.f);
 	b.h = (struct host)HOST_INIT;
 	stage_init(&b.s, &b.h);
 	return 0;
@@ -138,7 +199,8 @@ static int teardown(void **state)
 		kill(b.pid[i], SIGKILL);
 		waitpid(b.pid[i], NULL, 0);
 	}
-	return umount2("/run", MNT_DETACH);
+	fixture_teardown(&b.f);
+	return umount2("/run", MNT_DETACH) || umount2("/var/lib", MNT_DETACH);
 }
 
 static void three_vms(void)
@@ -160,8 +222,6 @@ static bool paused(const char *name)
 	return runstate_read_pause(name, &was_running, &e) == 0;
 }
 
-/* ---- going on ------------------------------------------------------------ */
-
 static void pause_all(void)
 {
 	struct err e = { 0 };
@@ -171,6 +231,8 @@ static void pause_all(void)
 		b.s.vm[i].paused_here = true;
 	}
 }
+
+/* ---- going on ------------------------------------------------------------ */
 
 static void all_go_on_at_once(void **state)
 {
@@ -206,6 +268,217 @@ static void one_without_a_note_holds_up_no_other(void **state)
 	assert_int_equal(b.sizes[0], 2);
 	assert_false(paused("b"));
 	assert_false(paused("c"));
+}
+
+/* ---- abort --------------------------------------------------------------- */
+
+static void seal(unsigned int index)
+{
+	struct vm_record rec = { .state = VM_SEALED, .generation = 7 };
+	struct err e = { 0 };
+
+	assert_ok(io_boot_id(rec.boot_id, &e), e);
+	assert_ok(ledger_record_write(&b.f.l, index, &rec, &e), e);
+}
+
+static enum vm_state state_of(unsigned int index)
+{
+	struct vm_record rec;
+	struct err e = { 0 };
+
+	assert_ok(ledger_record_read(&b.f.l, index, &rec, &e), e);
+	return rec.state;
+}
+
+static void damage(unsigned int index)
+{
+	seal(index);
+	seal(index);
+	for (unsigned int half = 0; half < 2; half++)
+		b.f.mem[LEDGER_RECORDS_OFFSET + half * LEDGER_RECORDS_HALF + index * LEDGER_LINE +
+			20] ^= 1;
+}
+
+/* A stage that died after the seal: three VMs, all paused. */
+static void dead_stage(void)
+{
+	struct extent_table *t = calloc(1, sizeof(*t));
+	struct ticket ticket = { .generation = 7 };
+	struct err e = { 0 };
+
+	add_vm("a");
+	add_vm("b");
+	add_vm("c");
+	for (unsigned int i = 0; i < 3; i++) {
+		const char name[] = { (char)('a' + i), '\0' };
+
+		assert_int_equal(extent_alloc(t, &b.f.geo, name, 2 << 20, &e), i);
+		assert_ok(runstate_note_pause(name, true, &e), e);
+		seal(i);
+	}
+	assert_ok(ledger_extents_write(&b.f.l, t, &e), e);
+	free(t);
+	assert_ok(io_mkdir_p(HOLDOVER_LIB_DIR, 0700, &e), e);
+	assert_ok(ticket_save(HOLDOVER_TICKET_COPY, &ticket, &e), e);
+	b.loaded = true;
+}
+
+static int run_abort(void)
+{
+	const struct app app = { .config_dir = "/nonexistent" };
+	char name[] = "abort";
+	char *argv[] = { name, NULL };
+	sigset_t none;
+	int r = cmd_abort.run(&app, 1, argv);
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return r;
+}
+
+static bool have_ticket(void)
+{
+	return access(HOLDOVER_TICKET_COPY, F_OK) == 0;
+}
+
+static void abort_undoes_everything(void **state)
+{
+	(void)state;
+	dead_stage();
+	assert_int_equal(run_abort(), EXIT_DONE);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(state_of(i), VM_ABORTED);
+	assert_false(b.loaded);
+	assert_true(b.thawed);
+	assert_false(have_ticket());
+	assert_false(paused("a") || paused("b") || paused("c"));
+	assert_int_equal(run_abort(), EXIT_NOTHING);
+}
+
+/* Somebody may have continued it before it ended. */
+static void a_dead_one_may_have_run(void **state)
+{
+	(void)state;
+	dead_stage();
+	kill(b.pid[1], SIGKILL);
+	waitpid(b.pid[1], NULL, 0);
+	assert_int_equal(run_abort(), EXIT_DONE);
+	assert_int_equal(state_of(0), VM_ABORTED);
+	assert_int_equal(state_of(1), VM_RELEASED);
+	assert_true(have_ticket());
+	assert_false(paused("a") || paused("c"));
+}
+
+static void a_damaged_record_keeps_no_other_paused(void **state)
+{
+	(void)state;
+	dead_stage();
+	damage(1);
+	b.stuck = 2;
+	assert_int_equal(run_abort(), EXIT_PARTIAL);
+	assert_false(paused("a") || paused("c"));
+	assert_true(paused("b"));
+	assert_int_equal(state_of(0), VM_ABORTED);
+	/* Once nothing can resume it, it runs on as well. */
+	assert_int_equal(run_abort(), EXIT_DONE);
+	assert_false(b.loaded || have_ticket() || paused("b"));
+}
+
+static void one_that_stays_sealed_stays_paused(void **state)
+{
+	(void)state;
+	dead_stage();
+	fixture_arm(&b.f, STOP_FAIL, 0, 0);
+	assert_int_equal(run_abort(), EXIT_PARTIAL);
+	assert_true(paused("a") && paused("b") && paused("c"));
+	assert_false(b.loaded);
+	b.f.stop = STOP_NEVER;
+	assert_int_equal(run_abort(), EXIT_DONE);
+	assert_false(paused("a") || paused("b") || paused("c"));
+}
+
+static void an_unreadable_state_json_neither(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	dead_stage();
+	assert_ok(io_write_file(HOLDOVER_RUN_DIR "/b/state.json", "{", 1, 0600, &e), e);
+	assert_int_equal(run_abort(), EXIT_PARTIAL);
+	assert_int_equal(state_of(0), VM_ABORTED);
+	assert_int_equal(state_of(1), VM_SEALED);
+	assert_false(paused("a") || paused("c"));
+}
+
+/* ---- the stage's own abort ------------------------------------------------ */
+
+static void sealed_here(void)
+{
+	struct err e = { 0 };
+
+	dead_stage();
+	b.h.ledger = b.f.l;
+	assert_ok(stage_collect(&b.s, &e), e);
+	for (unsigned int i = 0; i < 3; i++)
+		b.s.vm[i].paused_here = b.s.vm[i].sealed = true;
+	b.s.loaded = b.s.ticket_saved = true;
+	assert_ok(io_boot_id(b.s.boot_id, &e), e);
+}
+
+static void a_kernel_that_stays_keeps_nothing_paused(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	sealed_here();
+	b.stuck = 1;
+	assert_ok(stage_abort(&b.s, &e), e);
+	assert_false(b.loaded || paused("a") || paused("b") || paused("c"));
+	pause_all();
+	b.s.loaded = b.loaded = true;
+	b.stuck = 2;
+	assert_int_equal(stage_abort(&b.s, &e), -1);
+	assert_non_null(strstr(e.msg, "do not run 'kexec -e'"));
+	assert_false(paused("a") || paused("b") || paused("c"));
+	assert_int_equal(state_of(0), VM_ABORTED);
+}
+
+static void a_seal_that_stays_keeps_its_vm_paused(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	sealed_here();
+	fixture_arm(&b.f, STOP_FAIL, 0, 0);
+	assert_int_equal(stage_abort(&b.s, &e), -1);
+	assert_non_null(strstr(e.msg, "stays paused"));
+	assert_true(paused("a"));
+}
+
+/* ---- the last look ------------------------------------------------------- */
+
+static void what_qemu_says_last_counts(void **state)
+{
+	static const char resume[] = "{\"event\": \"RESUME\"}\r\n";
+	static const char other[] = "{\"event\": \"RTC_CHANGE\"}\r\n";
+	struct err e = { 0 };
+	int sv[2];
+
+	(void)state;
+	add_vm("a");
+	assert_ok(stage_collect(&b.s, &e), e);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv), 0);
+	qmp_init(&b.s.vm[0].qmp, sv[0]);
+	assert_ok(stage_listen(&b.s, &e), e);
+	assert_int_equal(write(sv[1], other, strlen(other)), strlen(other));
+	assert_ok(stage_listen(&b.s, &e), e);
+	assert_int_equal(write(sv[1], other, strlen(other)), strlen(other));
+	assert_int_equal(write(sv[1], resume, strlen(resume)), strlen(resume));
+	assert_int_equal(stage_listen(&b.s, &e), -1);
+	assert_kind(e, ERR_REFUSED);
+	close(sv[1]);
+	assert_int_equal(stage_listen(&b.s, &e), -1);
+	assert_kind(e, ERR_EXITED);
 }
 
 /* ---- does it live? ------------------------------------------------------- */
@@ -358,6 +631,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(all_go_on_at_once),
 		CASE(one_without_a_note_holds_up_no_other),
+		CASE(abort_undoes_everything),
+		CASE(a_dead_one_may_have_run),
+		CASE(a_damaged_record_keeps_no_other_paused),
+		CASE(one_that_stays_sealed_stays_paused),
+		CASE(an_unreadable_state_json_neither),
+		CASE(a_kernel_that_stays_keeps_nothing_paused),
+		CASE(a_seal_that_stays_keeps_its_vm_paused),
+		CASE(what_qemu_says_last_counts),
 		CASE(only_what_is_known_to_have_ended_has_ended),
 		CASE(a_pidfd_that_cannot_be_had_says_nothing),
 		CASE(a_rehearsal_is_not_interrupted),

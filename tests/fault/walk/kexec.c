@@ -56,14 +56,22 @@ int kexec_jump(struct err *e)
 	return -1;
 }
 
-void kexec_freeze(struct kexec_frozen *f, int timeout_ms, unsigned int *skipped)
+int kexec_freeze(struct kexec_frozen *f, int timeout_ms, const dev_t *vital, unsigned int nvital,
+		 struct err *e)
 {
 	(void)timeout_ms;
-	f->n = 0;
-	*skipped = 0;
+	(void)vital;
+	(void)nvital;
+	(void)e;
+	f->n = f->skipped = 0;
+	return 0;
 }
 
 void kexec_thaw(struct kexec_frozen *f)
 {
 	(void)f;
+}
+
+void kexec_thaw_all(void)
+{
 }
