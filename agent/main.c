@@ -63,6 +63,9 @@ static int take_ticket(struct restore *r, struct err *e)
 	return 0;
 }
 
+/* Somebody who only looks at the state holds it for a moment. */
+#define LOCK_WAIT_MS 5000
+
 /* 0 also when there was nothing to resume: then @report knows of 0 VMs. */
 static int resume(struct restore *r, struct restore_report *report, struct err *e)
 {
@@ -76,7 +79,7 @@ static int resume(struct restore *r, struct restore_report *report, struct err *
 		report->known = true;
 		return 0;
 	}
-	lock = io_lock(HOLDOVER_RUN_DIR "/lock", e);
+	lock = io_lock_wait(HOLDOVER_RUN_DIR "/lock", LOCK_WAIT_MS, e);
 	if (lock < 0 || restore_open(r, e) < 0)
 		return -1;
 	mark_kernel_start(&r->marks, r->m.tsc_hz);

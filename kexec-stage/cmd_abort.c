@@ -221,7 +221,7 @@ static int run(const struct app *app, int argc, char **argv)
 	stage_init(&s, &h);
 	if (argc != 1)
 		return cmd_usage(&cmd_abort, "it takes no arguments");
-	if (host_open(&h, app, HOST_LOCK, &e) < 0)
+	if (host_open(&h, app, HOST_LOCK | HOST_WAIT, &e) < 0)
 		return cmd_fail(&e);
 	interrupt_hold(NULL);
 	unknown = stage_collect_some(&s, &e);

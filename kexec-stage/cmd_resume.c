@@ -131,7 +131,7 @@ static int run(const struct app *app, int argc, char **argv)
 	}
 	r.only = o.name;
 	r.never_ran = o.never_ran;
-	if (host_open(&h, app, HOST_LOCK, &e) < 0)
+	if (host_open(&h, app, HOST_LOCK | (o.boot ? HOST_WAIT : 0), &e) < 0)
 		return cmd_fail(&e);
 	if (load_ticket(&r, &e) < 0) {
 		if (e.kind != ERR_ABSENT)

@@ -79,7 +79,7 @@ static int run(const struct app *app, int argc, char **argv)
 	if (!o)
 		return EXIT_FAILED;
 	/* The lock is only tried: somebody who is at work uses the monitors. */
-	idle = host_open(&h, app, HOST_LOCK, &e) == 0;
+	idle = host_open(&h, app, HOST_LOCK | HOST_TRY, &e) == 0;
 	if (!idle && (e.kind != ERR_REFUSED || geteuid() != 0))
 		return cmd_fail(&e);
 	err_clear(&e);
@@ -87,6 +87,9 @@ static int run(const struct app *app, int argc, char **argv)
 	if (!ledger && e.kind != ERR_ABSENT)
 		cmd_say("holdover: ledger: %s", e.msg);
 	err_clear(&e);
+	/* A QEMU that hangs must not keep others from their work. */
+	scope_close(&h.lock);
+	h.lock = -1;
 	if (overview_collect(&h, ledger, idle, o, &e) < 0)
 		return cmd_fail(&e);
 	if (only && !has(o, only)) {

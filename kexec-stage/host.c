@@ -8,6 +8,10 @@
 #include "qemu.h"
 #include "runstate.h"
 
+/* `status` holds the lock for a moment, and should disturb nobody. */
+#define LOCK_MOMENT_MS 1000
+#define LOCK_WAIT_MS 15000
+
 int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e)
 {
 	return io_path(out, size, e, "%s/vms.d", app->config_dir);
@@ -82,7 +86,11 @@ int host_open(struct host *h, const struct app *app, unsigned int need, struct e
 	if (need & HOST_LOCK) {
 		if (io_mkdir_p(HOLDOVER_RUN_DIR, 0700, e) < 0)
 			return -1;
-		h->lock = io_lock(HOLDOVER_RUN_DIR "/lock", e);
+		h->lock = io_lock_wait(HOLDOVER_RUN_DIR "/lock",
+				       need & HOST_TRY	? 0 :
+				       need & HOST_WAIT ? LOCK_WAIT_MS :
+							  LOCK_MOMENT_MS,
+				       e);
 		if (h->lock < 0)
 			return -1;
 	}

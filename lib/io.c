@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -217,32 +216,6 @@ int io_memfd(const char *name, const void *data, size_t len, struct err *e)
 		return -1;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(e, errno, "memfd %s", name);
-	return steal_fd(&fd);
-}
-
-int io_lock(const char *path, struct err *e)
-{
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	char pid[32] = "";
-
-	if (fd < 0)
-		return err_sys(e, errno, "opening the lock %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		ssize_t n;
-
-		if (errno != EWOULDBLOCK)
-			return err_sys(e, errno, "locking %s", path);
-		n = pread(fd, pid, sizeof(pid) - 1, 0);
-		pid[n > 0 ? n : 0] = '\0';
-		pid[strcspn(pid, "\n")] = '\0';
-		return err_set(e, ERR_REFUSED,
-			       "another holdover (pid %s) is at work on this "
-			       "host; wait for it to end",
-			       *pid ? pid : "unknown");
-	}
-	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
-		return err_sys(e, errno, "writing %s", path);
 	return steal_fd(&fd);
 }
 

@@ -70,6 +70,9 @@ int io_open_in_root(const char *root, const char *path, int flags);
  */
 int io_lock(const char *path, struct err *e);
 
+/** io_lock_wait() - the same, waiting for at most @timeout_ms. */
+int io_lock_wait(const char *path, int timeout_ms, struct err *e);
+
 /** io_boot_id() - this boot's id from /proc, as 16 bytes. */
 _must_check_ int io_boot_id(uint8_t id[16], struct err *e);
 

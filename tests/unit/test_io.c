@@ -364,6 +364,39 @@ static void lock_names_its_holder_and_dies_with_it(void **state)
 	close(fd);
 }
 
+static void lock_is_waited_for(void **state)
+{
+	const char *path = scratch_path("lock");
+	struct err e = { 0 };
+	int p[2], held, fd;
+	int64_t start;
+	pid_t pid;
+	char go;
+
+	(void)state;
+	held = io_lock(path, &e);
+	assert_true(held >= 0);
+	start = io_now_ms();
+	assert_int_equal(io_lock_wait(path, 100, &e), -1);
+	assert_int_equal(e.kind, ERR_REFUSED);
+	assert_true(io_now_ms() - start >= 100 && io_now_ms() - start < 10000);
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(held);
+		(void)!write(p[1], "g", 1);
+		fd = io_lock_wait(path, 20000, &e);
+		_exit(fd < 0);
+	}
+	assert_int_equal(read(p[0], &go, 1), 1);
+	usleep(50000); /* so that it waits; right in any case */
+	close(held);
+	assert_int_equal(waitpid(pid, &fd, 0), pid);
+	assert_int_equal(fd, 0);
+	close(p[0]);
+	close(p[1]);
+}
+
 static void lock_is_private_and_never_a_link(void **state)
 {
 	struct err e = { 0 };
@@ -546,6 +579,7 @@ int main(void)
 		CASE(mkdir_p_refuses_links_and_files),
 		CASE(memfd_holds_the_data_from_its_start),
 		CASE(lock_names_its_holder_and_dies_with_it),
+		CASE(lock_is_waited_for),
 		CASE(lock_is_private_and_never_a_link),
 		CASE(boot_id_is_read_and_not_zero),
 		CASE(uuid_round_trip_and_bad_forms),
