@@ -120,7 +120,8 @@ class Bench:
 
     # ---- programs
 
-    def run(self, *argv, fault=None, trace=None, timeout=30):
+    def run(self, *argv, fault=None, trace=None, timeout=30, held=None):
+        """@held: called while the program is held at a fault point (":hold")."""
         env = {"PATH": "/bin"}
         if fault:
             env["HOLDOVER_FAULT"] = fault
@@ -130,6 +131,11 @@ class Bench:
         p = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE)
         try:
+            while held and self.state(p.pid) not in "TZ":
+                time.sleep(0.002)
+            if held and self.state(p.pid) == "T":
+                held()
+                os.kill(p.pid, signal.SIGCONT)
             out, err = p.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             p.kill()
@@ -170,6 +176,11 @@ class Bench:
         return {v["name"]: v for v in json.loads(d.out)["vms"]}
 
     # ---- processes
+
+    @staticmethod
+    def state(pid):
+        stat = get("/proc/%d/stat" % pid).decode(errors="replace")
+        return stat[stat.rfind(")") + 2:][:1] or "Z"
 
     @staticmethod
     def children():

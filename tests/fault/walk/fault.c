@@ -2,8 +2,9 @@
 /*
  * What happens at a fault point. From the environment:
  *
- *	HOLDOVER_FAULT=NAME[@N][:kill|fail],...  at the N-th passage (default the
- *		first) of point NAME be killed (the default), or let the step fail
+ *	HOLDOVER_FAULT=NAME[@N][:kill|fail|hold],...  at the N-th passage (default
+ *		the first) of point NAME be killed (the default), let the step
+ *		fail, or stop until SIGCONT comes
  *	HOLDOVER_FAULT=list  print all points, those that can fail with a mark
  *	HOLDOVER_FAULT_TRACE=FILE  append the name of each point that is passed
  */
@@ -69,7 +70,7 @@ static void trace(const char *name)
 	close(fd);
 }
 
-/* 'k' or 'f' if @spec, which ends at the next comma, is about this passage. */
+/* 'k', 'f' or 'h' if @spec, which ends at the next comma, is about this passage. */
 static char wanted(const char *spec, const char *name, unsigned int passage)
 {
 	size_t n = strlen(name);
@@ -99,6 +100,8 @@ int fault_pass(const struct fault_point *p, struct err *e)
 
 		if (what == 'k')
 			raise(SIGKILL);
+		if (what == 'h')
+			raise(SIGSTOP);
 		if (what == 'f' && p->fails)
 			return err_set(e, ERR_IO, "fault point %s", p->name);
 		spec = strchr(spec, ',');
