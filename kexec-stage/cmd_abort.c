@@ -10,6 +10,7 @@
 
 /**
  * struct undo - what is known and done so far
+ * @undone: records that were made ABORTED here
  * @unreadable: VMs whose record cannot be read
  * @seals: seals undone
  * @paused: VMs found paused by a stage
@@ -18,6 +19,7 @@
  * @loaded: a kernel was loaded
  */
 struct undo {
+	struct vm_record undone[VM_MAX];
 	bool unreadable[VM_MAX];
 	unsigned int seals, paused, failed;
 	bool pending, loaded;
@@ -51,6 +53,14 @@ static void adopt_paused(struct stage *s, struct undo *u)
 	}
 }
 
+static void say_released(const char *name)
+{
+	cmd_say("holdover: vm %s: its QEMU has ended since it was saved; 'holdover resume "
+		"--never-ran %s' uses its state if you know that nobody had continued it, "
+		"'holdover discard %s' gives it up",
+		name, name, name);
+}
+
 /*
  * A seal of this boot means that the jump has not happened. One of an earlier
  * boot waits for its resume and is none of our business. Of a VM whose QEMU has
@@ -76,11 +86,10 @@ static int unseal(struct host *h, unsigned int index, const char *name, struct u
 	}
 	FAULT(vm_unsealed);
 	u->seals++;
-	if (!alive)
-		cmd_say("holdover: vm %s: its QEMU has ended since it was saved; 'holdover resume "
-			"--never-ran %s' uses its state if you know that nobody had continued it, "
-			"'holdover discard %s' gives it up",
-			name, name, name);
+	if (alive)
+		u->undone[index] = *rec;
+	else
+		say_released(name);
 	return 0;
 }
 
@@ -152,6 +161,24 @@ static bool drop_tickets(struct undo *u)
 	return true;
 }
 
+/* One that ended just now: its state need not be lost. */
+static void settle_dead(struct stage *s, struct stage_vm *v, struct undo *u)
+{
+	const char *name = v->rs.m.vms[0].vm.name;
+	struct vm_record *rec = &u->undone[index_of(v)];
+	struct err e = { 0 };
+
+	if (rec->state != VM_ABORTED || runstate_alive(name, NULL, &e) != 0)
+		return;
+	rec->state = VM_RELEASED;
+	if (ledger_record_write(&s->h->ledger, index_of(v), rec, &e) < 0) {
+		complain(u, &e);
+		return;
+	}
+	u->pending = true;
+	say_released(name);
+}
+
 static void go_on(struct stage *s, struct undo *u)
 {
 	struct err e = { 0 };
@@ -159,6 +186,9 @@ static void go_on(struct stage *s, struct undo *u)
 
 	if (n)
 		complain(u, &e);
+	for (unsigned int i = 0; n && i < s->n; i++)
+		if (s->vm[i].paused_here && !s->vm[i].sealed)
+			settle_dead(s, &s->vm[i], u);
 }
 
 /* A record that cannot be read can never be resumed from; to be sure of that,

@@ -369,6 +369,25 @@ static void a_dead_one_may_have_run(void **state)
 	assert_false(paused("a") || paused("c"));
 }
 
+static void end_b(void)
+{
+	kill(b.pid[1], SIGKILL);
+	waitpid(b.pid[1], NULL, 0);
+	b.fails = "b";
+}
+
+/* In the middle of it all. */
+static void one_that_ends_meanwhile_is_not_lost(void **state)
+{
+	(void)state;
+	dead_stage();
+	b.during = end_b;
+	assert_int_equal(run_abort(), EXIT_PARTIAL);
+	assert_int_equal(state_of(0), VM_ABORTED);
+	assert_int_equal(state_of(1), VM_RELEASED);
+	assert_true(have_ticket());
+}
+
 static void a_damaged_record_keeps_no_other_paused(void **state)
 {
 	(void)state;
@@ -633,6 +652,7 @@ int main(void)
 		CASE(one_without_a_note_holds_up_no_other),
 		CASE(abort_undoes_everything),
 		CASE(a_dead_one_may_have_run),
+		CASE(one_that_ends_meanwhile_is_not_lost),
 		CASE(a_damaged_record_keeps_no_other_paused),
 		CASE(one_that_stays_sealed_stays_paused),
 		CASE(an_unreadable_state_json_neither),
