@@ -122,12 +122,34 @@ static void check_initrd(struct preflight *p, const char *initrd)
 		preflight_add(p, FINDING_OK, "initrd", "%s contains holdover-agent", initrd);
 }
 
+/* An initramfs of another kernel has no driver that this one could load. */
+static void check_modules(struct preflight *p, const struct target *t)
+{
+	struct err e = { 0 };
+	char release[128], path[256];
+	int has;
+
+	if (kexec_release(t->kernel, release, sizeof(release), &e) < 0)
+		return; /* what it is shows when it is loaded */
+	has = kexec_initrd_has_modules(t->initrd, release, &e);
+	snprintf(path, sizeof(path), "/lib/modules/%s", release);
+	if (has == 0)
+		preflight_add(p, access(path, F_OK) < 0 ? FINDING_WARN : FINDING_FAIL, "initrd",
+			      "%s has no modules of kernel %s; name the one that belongs to it with "
+			      "--initrd, or build it with 'dracut --force --kver %s'",
+			      t->initrd, release, release);
+}
+
 static void check_cmdline(struct preflight *p, const char *cmdline)
 {
 	struct pmem_range ranges[PMEM_RANGES_MAX];
 	struct err e = { 0 };
 	int n = pmem_iomem_ranges(ranges, &e);
 
+	if (kexec_cmdline_off(cmdline))
+		preflight_add(p, FINDING_FAIL, "command line",
+			      "rd.holdover= tells the agent to do nothing; leave it out with "
+			      "--cmdline");
 	if (n < 0 || kexec_cmdline_check(cmdline, ranges, n, &e) < 0)
 		preflight_add(p, FINDING_FAIL, "command line", "%s", e.msg);
 	else
@@ -165,6 +187,7 @@ void preflight_target(struct preflight *p, const struct target *t)
 		check_options(p, t->kernel);
 	}
 	check_initrd(p, t->initrd);
+	check_modules(p, t);
 	check_cmdline(p, t->cmdline);
 	check_lockdown(p);
 }

@@ -57,6 +57,22 @@ static char *default_initrd(const char *release)
 	return strdup(path);
 }
 
+/* The release in "vmlinuz-RELEASE", through links like /boot/vmlinuz. */
+static int release_of(const char *kernel, char *out, size_t size, struct err *e)
+{
+	_cleanup_free_ char *real = realpath(kernel, NULL);
+	const char *path = real ? real : kernel, *base = strrchr(path, '/');
+	static const char prefix[] = "vmlinuz-";
+
+	base = base ? base + 1 : path;
+	if (strncmp(base, prefix, strlen(prefix)))
+		return err_set(e, ERR_USAGE,
+			       "which initramfs belongs to kernel %s cannot be told from its name; "
+			       "name it with --initrd",
+			       kernel);
+	return io_path(out, size, e, "%s", base + strlen(prefix));
+}
+
 static int choose(char **out, const char *option, const char *config, char *fallback, struct err *e)
 {
 	_cleanup_free_ char *own = fallback;
@@ -90,13 +106,18 @@ int target_resolve(const struct config *cfg, const struct target_opts *o, struct
 		   struct err *e)
 {
 	struct target t _cleanup_target_ = { 0 };
+	char path[256], release[128] = "";
 	struct utsname uts;
-	char path[256];
 
 	uname(&uts);
 	snprintf(path, sizeof(path), "/boot/vmlinuz-%s", uts.release);
-	if (choose(&t.kernel, o->kernel, cfg->kernel, strdup(path), e) < 0 ||
-	    choose(&t.initrd, o->initrd, cfg->initrd, default_initrd(uts.release), e) < 0 ||
+	if (choose(&t.kernel, o->kernel, cfg->kernel, strdup(path), e) < 0)
+		return -1;
+	/* The configured initrd belongs to the configured kernel. */
+	if (!o->initrd && (o->kernel || !cfg->initrd) &&
+	    release_of(t.kernel, release, sizeof(release), e) < 0)
+		return -1;
+	if (choose(&t.initrd, o->initrd, o->kernel ? NULL : cfg->initrd, default_initrd(release), e) < 0 ||
 	    build_cmdline(cfg, o, &t.cmdline, e) < 0)
 		return -1;
 	*out = t;

@@ -26,7 +26,8 @@ void target_free(struct target *t);
 #define _cleanup_target_ _cleanup_(target_free)
 
 /** target_resolve() - options, then holdover.conf, then the running kernel's
- * own files in /boot; the command line is the running one with the appends,
+ * own files in /boot; the initramfs follows the kernel's release unless it is
+ * named as well; the command line is the running one with the appends,
  * unless it is given whole. */
 _must_check_ int target_resolve(const struct config *cfg, const struct target_opts *o,
 				struct target *out, struct err *e);
@@ -43,7 +44,8 @@ void target_parse_option(struct target_opts *o, int c, const char *value);
 
 #define TARGET_HELP                                                                          \
 	"  --kernel FILE   kernel image (default: holdover.conf, or the running kernel's)\n" \
-	"  --initrd FILE   initramfs made with 'dracut --add holdover' (default likewise)\n" \
+	"  --initrd FILE   initramfs made with 'dracut --add holdover' (default: the\n"               \
+	"                  configured one, or with --kernel what is named like it)\n" \
 	"  --append TEXT   added to the running kernel's command line\n"                     \
 	"  --cmdline TEXT  the whole command line instead; must repeat every memmap=\n"
 

@@ -21,8 +21,20 @@ _must_check_ int kexec_cmdline_check(const char *cmdline, const struct pmem_rang
 
 /** kexec_cmdline_next() - the running kernel's command line as the next one's:
  * BOOT_IMAGE= and leftovers of earlier jumps (rd.holdover.jump=) removed,
- * @append added. Owned by the caller. */
+ * those words of @append added that are not there already. Owned by the
+ * caller. */
 char *kexec_cmdline_next(const char *current, const char *append);
+
+/** kexec_cmdline_off() - does it tell the agent to do nothing (rd.holdover=0)? */
+bool kexec_cmdline_off(const char *cmdline);
+
+/** kexec_release() - the release (uname -r) of a kernel image; FORMAT if it is
+ * none of x86. */
+_must_check_ int kexec_release(const char *kernel_path, char *out, size_t size, struct err *e);
+
+/** kexec_initrd_has_modules() - as kexec_initrd_has_module(), for any file below
+ * lib/modules/@release. */
+int kexec_initrd_has_modules(const char *initrd_path, const char *release, struct err *e);
 
 /** kexec_loaded() - /sys/kernel/kexec_loaded. */
 _must_check_ int kexec_loaded(bool *out, struct err *e);

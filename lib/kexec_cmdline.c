@@ -182,11 +182,54 @@ static size_t put_arg(char *out, size_t n, const char *arg, size_t len)
 	return n + len;
 }
 
-char *kexec_cmdline_next(const char *current, const char *append)
+bool kexec_cmdline_off(const char *cmdline)
 {
+	static const char *const off[] = { "rd.holdover=0", "rd.holdover=no", "rd.holdover=off" };
+	const char *arg;
+	size_t len;
+
+	while ((arg = next_arg(&cmdline, &len)) && !is_end(arg, len))
+		for (size_t i = 0; i < ARRAY_LEN(off); i++)
+			if (len == strlen(off[i]) && !memcmp(arg, off[i], len))
+				return true;
+	return false;
+}
+
+/* Is @word what @cmdline says last about its parameter? */
+static bool says_already(const char *cmdline, const char *word, size_t word_len)
+{
+	const char *equals = memchr(word, '=', word_len), *arg;
+	size_t key = equals ? (size_t)(equals - word) + 1 : word_len, len;
+	bool same = false;
+
+	while ((arg = next_arg(&cmdline, &len)) && !is_end(arg, len))
+		if (len >= key && !memcmp(arg, word, key) && (equals || len == key))
+			same = len == word_len && !memcmp(arg, word, len);
+	return same;
+}
+
+/* What of @append is new: the command line of this boot has it from the last
+ * jump. Owned by the caller. */
+static char *new_words(const char *current, const char *append)
+{
+	char *out = malloc(strlen(append) + 1);
+	const char *word;
+	size_t n = 0, len;
+
+	while (out && (word = next_arg(&append, &len)))
+		if (!says_already(current, word, len))
+			n = put_arg(out, n, word, len);
+	if (out)
+		out[n] = '\0';
+	return out;
+}
+
+char *kexec_cmdline_next(const char *current, const char *appended)
+{
+	_cleanup_free_ char *append = new_words(current, appended ? appended : "");
 	static const char *const drop[] = { "BOOT_IMAGE=", "rd.holdover.jump=" };
 	size_t extra = append ? strlen(append) : 0, n = 0, len;
-	char *out = malloc(strlen(current) + extra + 2);
+	char *out = append ? malloc(strlen(current) + extra + 2) : NULL;
 	const char *arg;
 
 	if (!out)

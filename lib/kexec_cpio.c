@@ -87,8 +87,12 @@ static int field(const uint8_t *header, int index, uint32_t *out)
 
 static bool name_matches(const char *path, const char *name)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *at;
 
+	if (name[strlen(name) - 1] == '/') {
+		at = strstr(path, name);
+		return at && (at == path || at[-1] == '/');
+	}
 	return !strcmp(slash ? slash + 1 : path, name);
 }
 

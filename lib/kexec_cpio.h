@@ -25,8 +25,9 @@ enum cpio_found {
 	CPIO_OTHER, /* something that is no cpio header begins at pos */
 };
 
-/** cpio_find() - look for a regular file with the last path component @name in
- * all archives of the stream. Returns an enum cpio_found, or -1: FORMAT if an
+/** cpio_find() - look for a regular file with the last path component @name
+ * (or, if it ends with a slash, below that folder) in all archives of the
+ * stream. Returns an enum cpio_found, or -1: FORMAT if an
  * archive is cut short or absurd. */
 int cpio_find(struct cpio_stream *s, const char *name, struct err *e);
 

@@ -155,7 +155,8 @@ static int reap(pid_t pid)
 	return status;
 }
 
-static int find_packed(int fd, const struct unpacker *u, const char *path, struct err *e)
+static int find_packed(int fd, const struct unpacker *u, const char *path, const char *name,
+		       struct err *e)
 {
 	_cleanup_free_ struct cpio_stream *s = calloc(1, sizeof(*s));
 	_cleanup_close_ int rd = -1;
@@ -169,7 +170,7 @@ static int find_packed(int fd, const struct unpacker *u, const char *path, struc
 		return -1;
 	s->fd = rd;
 	s->what = path;
-	rc = cpio_find(s, AGENT, e);
+	rc = cpio_find(s, name, e);
 	reap(pid);
 	if (rc < 0)
 		return err_wrap(e, "unpacked by %s", u->argv[0]);
@@ -179,7 +180,7 @@ static int find_packed(int fd, const struct unpacker *u, const char *path, struc
 	return rc == CPIO_FOUND;
 }
 
-int kexec_initrd_has_module(const char *initrd_path, struct err *e)
+static int initrd_has(const char *initrd_path, const char *name, struct err *e)
 {
 	_cleanup_close_ int fd = open_initrd(initrd_path, e);
 	_cleanup_free_ struct cpio_stream *s = calloc(1, sizeof(*s));
@@ -194,7 +195,7 @@ int kexec_initrd_has_module(const char *initrd_path, struct err *e)
 		return err_sys(e, ENOMEM, "initrd %s", initrd_path);
 	s->fd = fd;
 	s->what = initrd_path;
-	rc = cpio_find(s, AGENT, e);
+	rc = cpio_find(s, name, e);
 	if (rc < 0)
 		return err_wrap(e, "initrd");
 	if (rc != CPIO_OTHER)
@@ -206,5 +207,19 @@ int kexec_initrd_has_module(const char *initrd_path, struct err *e)
 			       initrd_path, (unsigned long long)s->pos);
 	if (lseek(fd, (off_t)s->pos, SEEK_SET) < 0)
 		return err_sys(e, errno, "initrd %s", initrd_path);
-	return find_packed(fd, u, initrd_path, e);
+	return find_packed(fd, u, initrd_path, name, e);
+}
+
+int kexec_initrd_has_module(const char *initrd_path, struct err *e)
+{
+	return initrd_has(initrd_path, AGENT, e);
+}
+
+int kexec_initrd_has_modules(const char *initrd_path, const char *release, struct err *e)
+{
+	char folder[256];
+
+	if (io_path(folder, sizeof(folder), e, "lib/modules/%s/", release) < 0)
+		return -1;
+	return initrd_has(initrd_path, folder, e);
 }

@@ -3,7 +3,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "kexec.h"
@@ -150,6 +152,46 @@ static void next_command_line(void **state)
 	next_is("dyndbg=\"file a +p; file b +p\" ro", "x", "dyndbg=\"file a +p; file b +p\" ro x");
 	next_is("ro -- single", "x=1", "ro x=1 -- single");
 	next_is("ro --", NULL, "ro --");
+	/* What the last jump added is there already; only the last word on a
+	 * parameter counts. */
+	next_is("ro a=1 quiet", "a=1 quiet b", "ro a=1 quiet b");
+	next_is("a=1 a=2", "a=1", "a=1 a=2 a=1");
+	next_is("a=1 a=2", "a=2", "a=1 a=2");
+	next_is("ab=1", "a=1 ab", "ab=1 a=1 ab");
+	next_is("ro -- a=1", "a=1", "ro a=1 -- a=1");
+	next_is("x=\"a b\"", "x=\"a b\" b", "x=\"a b\" b");
+}
+
+static void the_agent_may_be_off(void **state)
+{
+	(void)state;
+	assert_true(kexec_cmdline_off("ro rd.holdover=0 quiet"));
+	assert_true(kexec_cmdline_off("rd.holdover=no"));
+	assert_true(kexec_cmdline_off("rd.holdover=1 rd.holdover=off"));
+	assert_false(kexec_cmdline_off("ro rd.holdover=1 rd.holdover rd.holdover=00"));
+	assert_false(kexec_cmdline_off("ro -- rd.holdover=0"));
+}
+
+static void release_of_a_kernel(void **state)
+{
+	uint8_t image[0x400] = { 0 };
+	char path[] = "/tmp/kernelXXXXXX", release[64];
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	memcpy(image + 0x202, "HdrS", 4);
+	image[0x20e] = 0x20;
+	image[0x20f] = 0x01;
+	memcpy(image + 0x320, "6.12.5-amd64 (builder@host) #1", 31);
+	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
+	assert_int_equal(kexec_release(path, release, sizeof(release), &err), 0);
+	assert_string_equal(release, "6.12.5-amd64");
+	assert_int_equal(pwrite(fd, "X", 1, 0x202), 1);
+	assert_int_equal(kexec_release(path, release, sizeof(release), &err), -1);
+	assert_int_equal(err.kind, ERR_FORMAT);
+	close(fd);
+	unlink(path);
 }
 
 static const char mountinfo[] =
@@ -224,7 +266,8 @@ int main(void)
 		cmocka_unit_test(too_many_ranges),	cmocka_unit_test(check_compares_both_ways),
 		cmocka_unit_test(kaslr_avoids_four),	cmocka_unit_test(next_command_line),
 		cmocka_unit_test(mounts_that_matter),	cmocka_unit_test(strange_mountinfo),
-		cmocka_unit_test(loading_says_why_not),
+		cmocka_unit_test(loading_says_why_not), cmocka_unit_test(the_agent_may_be_off),
+		cmocka_unit_test(release_of_a_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,23 @@ static void absurd_numbers(void **state)
 	assert_int_equal(err.kind, ERR_FORMAT);
 }
 
+static void modules_of_the_kernel(void **state)
+{
+	const char *path;
+
+	(void)state;
+	image.len = 0;
+	entry("usr/lib/modules/6.1.0-1", 040755, "", 0);
+	entry("usr/lib/modules/6.1.0-2/modules.dep", 0100644, "x", 1);
+	entry("usr/mylib/modules/6.1.0-3/modules.dep", 0100644, "x", 1);
+	trailer();
+	path = write_image("initrd");
+	assert_int_equal(kexec_initrd_has_modules(path, "6.1.0-1", &err), 0);
+	assert_int_equal(kexec_initrd_has_modules(path, "6.1.0-2", &err), 1);
+	assert_int_equal(kexec_initrd_has_modules(path, "6.1.0", &err), 0);
+	assert_int_equal(kexec_initrd_has_modules(path, "6.1.0-3", &err), 0);
+}
+
 static void archive_is_appended(void **state)
 {
 	struct buf cpio = { "070701 ticket", 13 }, got = { 0 };
@@ -283,6 +300,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_initrd),
 		cmocka_unit_test(absurd_numbers),
 		cmocka_unit_test(archive_is_appended),
+		cmocka_unit_test(modules_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
