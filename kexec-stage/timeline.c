@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "timeline.h"
 
+#include <string.h>
+
 #include "marks.h"
 
 const struct phase_mark *timeline_find(const struct timeline *t, enum phase phase, unsigned int vm)
@@ -9,6 +11,22 @@ const struct phase_mark *timeline_find(const struct timeline *t, enum phase phas
 		if (t->mark[i].phase == phase && t->mark[i].vm == vm)
 			return &t->mark[i];
 	return NULL;
+}
+
+/* An attempt that was called off has the same number as the next one: only
+ * what follows the last start of a stage before the jump counts. */
+static void drop_earlier_attempts(struct timeline *t)
+{
+	unsigned int jump = t->n, first = 0;
+
+	for (unsigned int i = 0; i < t->n; i++)
+		if (t->mark[i].phase == PHASE_JUMP)
+			jump = i;
+	for (unsigned int i = 0; i < jump; i++)
+		if (t->mark[i].phase == PHASE_STAGE_START)
+			first = i;
+	t->n -= first;
+	memmove(t->mark, t->mark + first, t->n * sizeof(t->mark[0]));
 }
 
 int timeline_read(const struct ledger *l, uint64_t generation, struct timeline *t, struct err *e)
@@ -20,6 +38,7 @@ int timeline_read(const struct ledger *l, uint64_t generation, struct timeline *
 	if (!t->n)
 		return err_set(e, ERR_ABSENT, "the journal has nothing of jump %llu",
 			       (unsigned long long)generation);
+	drop_earlier_attempts(t);
 	/* The stage measured it over seconds; its last word is the best. */
 	for (unsigned int i = 0; i < t->n; i++)
 		if (t->mark[i].tsc_hz)
