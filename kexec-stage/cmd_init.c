@@ -7,6 +7,8 @@
 #include "out.h"
 #include "runstate.h"
 
+#define LEDGER_UNIT (2ULL << 20)
+
 struct opts {
 	bool have_region;
 	struct pmem_range region;
@@ -38,25 +40,33 @@ static int check_unused(struct err *e)
 
 /* An existing ledger is kept: its uuid may be in a ticket on its way, and its
  * records say which VMs must not be resumed again. */
-static int keep_existing(struct host *h, bool force, bool *kept, struct err *e)
+static int keep_existing(struct host *h, const struct opts *o, uint64_t size, bool *kept,
+			 struct err *e)
 {
 	struct err why = { 0 };
 
 	*kept = false;
 	if (pmem_open_ledger(&h->dev, &h->map, &h->ledger, &why) == 0) {
-		if (force) {
+		if (o->force) {
 			pmem_map_close(&h->map);
 			return 0;
 		}
+		if (o->ledger_size && o->ledger_size != h->ledger.geo.ledger_size)
+			return err_set(e, ERR_REFUSED,
+				       "%s holds a ledger of %" PRIu64 " bytes; with the VMs stopped, "
+				       "--force writes a new one of another size over it",
+				       h->dev.path, h->ledger.geo.ledger_size);
 		*kept = true;
 		return 0;
 	}
-	if (why.kind != ERR_ABSENT && !force)
+	if (o->force)
+		return 0;
+	if (why.kind != ERR_ABSENT)
 		return err_set(e, why.kind,
 			       "%s holds a ledger that cannot be opened (%.700s); --force writes a new "
 			       "one over it",
 			       h->dev.path, why.msg);
-	return 0;
+	return pmem_check_blank(&h->dev, size, e);
 }
 
 static int write_ledger(struct host *h, uint64_t size, struct err *e)
@@ -102,7 +112,7 @@ static int prepare(struct host *h, const struct opts *o, bool *kept, struct err 
 		return -1;
 	*kept = false;
 	if (pmem_find(region.start, region.size, NULL, &h->dev, e) == 0) {
-		if (keep_existing(h, o->force, kept, e) < 0)
+		if (keep_existing(h, o, size, kept, e) < 0)
 			return -1;
 		return *kept ? 0 : write_ledger(h, size, e);
 	}
@@ -145,6 +155,9 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 		case 'l':
 			if (io_parse_size(optarg, &o->ledger_size, e) < 0)
 				return -1;
+			if (!o->ledger_size || o->ledger_size % LEDGER_UNIT)
+				return err_set(e, ERR_USAGE, "--ledger-size %.40s is no multiple of 2M",
+					       optarg);
 			break;
 		case 'f':
 			o->force = true;
@@ -182,7 +195,7 @@ const struct cmd cmd_init = {
 	.summary = "prepare the pmem region: a devdax namespace with a ledger at its end",
 	.help = "Creates the devdax namespace on the memmap= region if there is none, and writes the\n"
 		"ledger. A namespace or ledger that is already there is kept; running it twice does\n"
-		"no harm.\n\n"
+		"no harm. A namespace that holds something else is refused.\n\n"
 		"  --memmap SIZE!START  which region, as in the kernel parameter; default: [region]\n"
 		"                       memmap of holdover.conf, or the only one\n"
 		"  --ledger-size SIZE   a multiple of 2M (default 32M)\n"

@@ -40,11 +40,16 @@ static void from_record(struct overview_vm *v, const uint8_t boot_id[16])
 {
 	switch (v->record.state) {
 	case VM_SEALED:
-	case VM_CLAIMED:
 		set_state(v, "sealed",
 			  "its state waits for a resume: 'holdover resume %s', or 'holdover abort' "
 			  "if the jump never happened",
 			  v->name);
+		break;
+	case VM_CLAIMED:
+		set_state(v, "sealed",
+			  "its resume was cut short; 'holdover resume %s' tries again, 'holdover "
+			  "discard %s' gives its state up",
+			  v->name, v->name);
 		break;
 	case VM_FAILED:
 		set_state(v, "kept",

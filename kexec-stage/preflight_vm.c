@@ -182,7 +182,8 @@ void preflight_rehearse(struct preflight *p, struct stage *s)
 	} else if (stage_state_bytes(s) > s->h->ledger.geo.blob_size) {
 		preflight_add(p, FINDING_FAIL, "rehearsal",
 			      "device state needs %" PRIu64 " bytes, the ledger has %" PRIu64
-			      "; prepare a larger one with 'holdover init --ledger-size'",
+			      "; with all VMs stopped, 'holdover init --force --ledger-size SIZE' "
+			      "makes a larger one",
 			      stage_state_bytes(s), s->h->ledger.geo.blob_size);
 	} else {
 		preflight_add(p, FINDING_OK, "rehearsal",

@@ -139,6 +139,57 @@ int pmem_open_ledger(const struct pmem_device *dev, struct pmem_map *map, struct
 	return err_wrap(e, "%s", dev->path);
 }
 
+/* Are @len bytes at @at of the piece at @offset all zero? 1, 0, -1. */
+static int blank(const struct pmem_device *dev, int fd, uint64_t offset, uint64_t at, size_t len,
+		 struct err *e)
+{
+	uint64_t piece = dev->align > MAP_ALIGN ? dev->align : MAP_ALIGN;
+	const uint8_t *p = mmap(NULL, piece, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+	int zero = 1;
+
+	if (p == MAP_FAILED)
+		return err_sys(e, errno, "%s: mapping %" PRIu64 " bytes at %" PRIu64, dev->path,
+			       piece, offset);
+	for (size_t i = 0; i < len; i++)
+		zero &= !p[at + i];
+	munmap((void *)p, piece);
+	return zero;
+}
+
+int pmem_check_blank(const struct pmem_device *dev, uint64_t ledger_size, struct err *e)
+{
+	uint64_t piece = dev->align > MAP_ALIGN ? dev->align : MAP_ALIGN;
+	const struct {
+		uint64_t offset, at;
+		size_t len;
+	} place[] = {
+		{ 0, 0, 4096 },
+		{ dev->size - ledger_size, 0, 4096 },
+		{ dev->size - piece, piece - LEDGER_TAIL, LEDGER_TAIL },
+	};
+	_cleanup_close_ int fd = open(dev->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, errno, "%s", dev->path);
+	if (dev->size < piece || ledger_size > dev->size || ledger_size % piece)
+		return err_set(e, ERR_MISMATCH,
+			       "%s: a ledger of %" PRIu64 " bytes does not fit into %" PRIu64,
+			       dev->path, ledger_size, dev->size);
+	for (size_t i = 0; i < sizeof(place) / sizeof(place[0]); i++) {
+		int zero = blank(dev, fd, place[i].offset, place[i].at, place[i].len, e);
+
+		if (zero < 0)
+			return -1;
+		if (!zero)
+			return err_set(e, ERR_REFUSED,
+				       "%s holds no ledger, but data at byte %" PRIu64
+				       ": another program may be using it, or a ledger is damaged; "
+				       "--force writes a new one over it",
+				       dev->path, place[i].offset + place[i].at);
+	}
+	return 0;
+}
+
 int pmem_zero(const char *path, uint64_t offset, uint64_t size, struct err *e)
 {
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);

@@ -262,6 +262,29 @@ static void zeroing(void **state)
 	close(fd);
 }
 
+static void blank_or_not(void **state)
+{
+	struct pmem_device dev = file_device();
+	const uint64_t used[] = { 0, 4095, dev.size - FIXTURE_SIZE, dev.size - 8192, dev.size - 1 };
+	int fd = open(dev.path, O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	assert_ok(pmem_check_blank(&dev, FIXTURE_SIZE, &err), err);
+	for (size_t i = 0; i < ARRAY_LEN(used); i++) {
+		assert_int_equal(pwrite(fd, "x", 1, (off_t)used[i]), 1);
+		assert_int_equal(pmem_check_blank(&dev, FIXTURE_SIZE, &err), -1);
+		assert_non_null(strstr(err.msg, "--force"));
+		assert_kind(err, ERR_REFUSED);
+		assert_int_equal(pwrite(fd, "", 1, (off_t)used[i]), 1);
+	}
+	/* RAM of a guest is nobody's business here */
+	assert_int_equal(pwrite(fd, "x", 1, 2 * M), 1);
+	assert_ok(pmem_check_blank(&dev, FIXTURE_SIZE, &err), err);
+	assert_int_equal(pmem_check_blank(&dev, dev.size + 2 * M, &err), -1);
+	assert_kind(err, ERR_MISMATCH);
+	close(fd);
+}
+
 static void who_uses_it(void **state)
 {
 	struct pmem_device dev = file_device();
@@ -327,6 +350,7 @@ int main(void)
 		CASE(ledger_of_another_device),
 		CASE(sizes_that_do_not_fit),
 		CASE(zeroing),
+		CASE(blank_or_not),
 		CASE(who_uses_it),
 		CASE(ledger_seen_through_the_raw_device),
 		CASE(no_such_module),
