@@ -41,4 +41,8 @@ void preflight_rehearse(struct preflight *p, struct stage *s);
 /** preflight_error() - REFUSED with all failures, if there are any. */
 _must_check_ int preflight_error(const struct preflight *p, struct err *e);
 
+/** preflight_replacers() - warn of what loads a kernel in place of Holdover's.
+ * (A crash kernel is loaded beside it and does no harm.) @root: "" for "/". */
+void preflight_replacers(struct preflight *p, const char *root);
+
 #endif

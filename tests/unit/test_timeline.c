@@ -3,12 +3,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "ledger_fixture.h"
 #include "marks.h"
+#include "preflight.h"
+#include "scratch.h"
 #include "target.h"
 #include "timeline.h"
 
@@ -33,9 +36,7 @@ static int teardown(void **state)
 
 static void mark(enum phase phase, unsigned int vm, uint64_t tsc)
 {
-	struct phase_mark m = {
-		.phase = phase, .vm = vm, .tsc = tsc, .tsc_hz = HZ, .generation = 7
-	};
+	struct phase_mark m = { .phase = phase, .vm = vm, .tsc = tsc, .tsc_hz = HZ, .generation = 7 };
 	struct err e = { 0 };
 
 	assert_ok(ledger_journal_add(&f.l, &m, &e), e);
@@ -101,6 +102,48 @@ static void the_initramfs_follows_the_kernel(void **state)
 	assert_kind(e, ERR_USAGE);
 }
 
+static unsigned int replacers(void)
+{
+	struct preflight *p = calloc(1, sizeof(*p));
+	unsigned int n;
+
+	preflight_replacers(p, scratch_path(""));
+	n = p->n;
+	assert_int_equal(p->warned, n);
+	free(p);
+	return n;
+}
+
+static void put(const char *path, const char *text)
+{
+	struct err e = { 0 };
+
+	assert_ok(io_write_file(scratch_path(path), text, strlen(text), 0600, &e), e);
+}
+
+static void other_loaders_are_named(void **state)
+{
+	struct err e = { 0 };
+
+	scratch_setup(state);
+	assert_ok(io_mkdir_p(scratch_path("etc/default"), 0700, &e), e);
+	assert_ok(io_mkdir_p(scratch_path("etc/init.d"), 0700, &e), e);
+	assert_ok(io_mkdir_p(scratch_path("etc/systemd/system/multi-user.target.wants"), 0700, &e),
+		  e);
+	assert_int_equal(replacers(), 0);
+	put("etc/default/kexec", "# LOAD_KEXEC=true\nLOAD_KEXEC=true\n");
+	assert_int_equal(replacers(), 0);
+	put("etc/init.d/kexec-load", "");
+	assert_int_equal(replacers(), 1);
+	put("etc/default/kexec", "LOAD_KEXEC=\"true\"\n");
+	assert_int_equal(replacers(), 1);
+	put("etc/default/kexec", "LOAD_KEXEC=true\nLOAD_KEXEC=false\n");
+	assert_int_equal(replacers(), 0);
+	put("etc/systemd/system/multi-user.target.wants/kexec-load.service", "");
+	assert_int_equal(replacers(), 1);
+	scratch_teardown(state);
+}
+
 int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -108,6 +151,7 @@ int main(void)
 		CASE(an_attempt_that_was_called_off_does_not_count),
 		CASE(one_attempt_counts_whole),
 		CASE(the_initramfs_follows_the_kernel),
+		CASE(other_loaders_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
