@@ -223,7 +223,8 @@ $(B)/holdover-agent: $(call objs,musl,agent/main.c $(agent_src)) $(B)/musl/libho
 
 # ---- the programs of the fault-point walk --------------------------------------------------------
 
-# with fault points, and a region and a kernel made of files in place of the real ones
+# With fault points, and a region and a kernel made of files in place of the real ones. Whole files are
+# left out, so that what is new in them is missed by the linker and not done to the machine of the tests.
 walk_out := lib/kexec.c lib/kexec_freeze.c $(filter-out lib/pmem_map.c,$(wildcard lib/pmem_*.c))
 walk_mains := tests/fault/walk/qemu.c tests/fault/walk/attacker.c
 walk_in := $(filter-out $(walk_mains),$(walk_src))
