@@ -152,8 +152,9 @@ static bool drop_tickets(struct undo *u)
 {
 	struct err e = { 0 };
 
-	if (!u->pending && (ticket_shred(HOLDOVER_TICKET_COPY, &e) < 0 ||
-			    ticket_shred(HOLDOVER_RUN_DIR "/ticket", &e) < 0)) {
+	if (!u->pending &&
+	    (ticket_shred(HOLDOVER_TICKET_COPY, &e) < 0 ||
+	     ticket_shred(HOLDOVER_RUN_DIR "/ticket", &e) < 0)) {
 		complain(u, &e);
 		return false;
 	}
@@ -233,9 +234,9 @@ static void abort_jump(struct host *h, struct stage *s, struct undo *u)
 	if (u->seals + u->paused + u->loaded)
 		printf("%u seal%s undone, %s, %u VM%s continued\n", u->seals,
 		       u->seals == 1 ? "" : "s",
-		       !u->loaded ? "no kernel was loaded" :
-		       safe	  ? "loaded kernel dropped" :
-				    "a kernel may still be loaded",
+		       !u->loaded   ? "no kernel was loaded" :
+			       safe ? "loaded kernel dropped" :
+				      "a kernel may still be loaded",
 		       u->paused - still, u->paused - still == 1 ? "" : "s");
 }
 
@@ -268,7 +269,7 @@ static int run(const struct app *app, int argc, char **argv)
 		return cmd_fail(&e);
 	abort_jump(&h, &s, &u);
 	if (u.failed)
-		return u.seals + u.paused + u.loaded ? EXIT_PARTIAL : EXIT_FAILED;
+		return (u.seals + u.paused + u.loaded) ? EXIT_PARTIAL : EXIT_FAILED;
 	if (u.seals + u.paused + u.loaded)
 		return EXIT_DONE;
 	cmd_say("holdover: nothing to abort");

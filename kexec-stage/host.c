@@ -87,9 +87,9 @@ int host_open(struct host *h, const struct app *app, unsigned int need, struct e
 		if (io_mkdir_p(HOLDOVER_RUN_DIR, 0700, e) < 0)
 			return -1;
 		h->lock = io_lock_wait(HOLDOVER_RUN_DIR "/lock",
-				       need & HOST_TRY	? 0 :
-				       need & HOST_WAIT ? LOCK_WAIT_MS :
-							  LOCK_MOMENT_MS,
+				       need & HOST_TRY		? 0 :
+					       need & HOST_WAIT ? LOCK_WAIT_MS :
+								  LOCK_MOMENT_MS,
 				       e);
 		if (h->lock < 0)
 			return -1;

@@ -178,8 +178,9 @@ int stage_drop_kernel(struct err *e)
 
 	if (kexec_unload(&first) == 0 || kexec_unload(e) == 0)
 		return 0;
-	return err_wrap(e, "the loaded kernel could not be dropped; do not run 'kexec -e' or "
-			   "'systemctl kexec', which would end every VM");
+	return err_wrap(e,
+			"the loaded kernel could not be dropped; do not run 'kexec -e' or "
+			"'systemctl kexec', which would end every VM");
 }
 
 /* One that may still be sealed stays as it is; the others are not held up. */

@@ -117,7 +117,8 @@ int target_resolve(const struct config *cfg, const struct target_opts *o, struct
 	if (!o->initrd && (o->kernel || !cfg->initrd) &&
 	    release_of(t.kernel, release, sizeof(release), e) < 0)
 		return -1;
-	if (choose(&t.initrd, o->initrd, o->kernel ? NULL : cfg->initrd, default_initrd(release), e) < 0 ||
+	if (choose(&t.initrd, o->initrd, o->kernel ? NULL : cfg->initrd, default_initrd(release),
+		   e) < 0 ||
 	    build_cmdline(cfg, o, &t.cmdline, e) < 0)
 		return -1;
 	*out = t;

@@ -44,8 +44,8 @@ void target_parse_option(struct target_opts *o, int c, const char *value);
 
 #define TARGET_HELP                                                                          \
 	"  --kernel FILE   kernel image (default: holdover.conf, or the running kernel's)\n" \
-	"  --initrd FILE   initramfs made with 'dracut --add holdover' (default: the\n"               \
-	"                  configured one, or with --kernel what is named like it)\n" \
+	"  --initrd FILE   initramfs made with 'dracut --add holdover' (default: the\n"      \
+	"                  configured one, or with --kernel what is named like it)\n"        \
 	"  --append TEXT   added to the running kernel's command line\n"                     \
 	"  --cmdline TEXT  the whole command line instead; must repeat every memmap=\n"
 

@@ -21,8 +21,8 @@
 
 /* Two that can be frozen (as btrfs, whose numbers are not compared) and one
  * whose root cannot be opened. */
-#define TWO                                          \
-	"1 0 0:77 / / rw - btrfs /dev/a rw\n"        \
+#define TWO                                   \
+	"1 0 0:77 / / rw - btrfs /dev/a rw\n" \
 	"2 1 0:78 / /proc rw - btrfs /dev/b rw\n"
 #define ABSENT "3 1 8:77 / /nonexistent/here rw - ext4 /dev/c rw\n"
 
@@ -30,7 +30,7 @@
 static struct counts {
 	atomic_int frozen, thawed;
 	atomic_bool stuck, dirty;
-} *c;
+} * c;
 
 static const char *mountinfo;
 

@@ -295,8 +295,8 @@ static void damage(unsigned int index)
 	seal(index);
 	seal(index);
 	for (unsigned int half = 0; half < 2; half++)
-		b.f.mem[LEDGER_RECORDS_OFFSET + half * LEDGER_RECORDS_HALF + index * LEDGER_LINE +
-			20] ^= 1;
+		b.f.mem[LEDGER_RECORDS_OFFSET + half * LEDGER_RECORDS_HALF + index * LEDGER_LINE + 20] ^=
+			1;
 }
 
 /* A stage that died after the seal: three VMs, all paused. */
