@@ -124,10 +124,15 @@ def build_template(name):
                 with t.step("holdover init"):
                     t.host.holdover("init")
             else:
+                # The others hold still meanwhile: all share one emulated processor.
+                for other in guests:
+                    t.host.qmp(other["name"], {"execute": "stop"})
                 with t.step(f"guest {name} boots and ticks"):
                     guest = t.host.guest(name)
                     guest.run()
-                    guest.wait_ticks(4)
+                    guest.wait_ticks(4, 600)
+                for other in guests:
+                    t.host.qmp(other["name"], {"execute": "cont"})
                 guests = guests + [{"name": name, "nonce": guest.nonce}]
             build.save(machine, guests)
 
