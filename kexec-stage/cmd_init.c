@@ -156,8 +156,8 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 			if (io_parse_size(optarg, &o->ledger_size, e) < 0)
 				return -1;
 			if (!o->ledger_size || o->ledger_size % LEDGER_UNIT)
-				return err_set(e, ERR_USAGE, "--ledger-size %.40s is no multiple of 2M",
-					       optarg);
+				return err_set(e, ERR_USAGE,
+					       "--ledger-size %.40s is no multiple of 2M", optarg);
 			break;
 		case 'f':
 			o->force = true;

@@ -110,8 +110,7 @@ _must_check_ int pmem_open_ledger(const struct pmem_device *dev, struct pmem_map
 /** pmem_check_blank() - REFUSED if the device seems to be in use: something is
  * in its first 4 KiB, or in the first or last pages of where a ledger of
  * @ledger_size would lie. Only reads. */
-_must_check_ int pmem_check_blank(const struct pmem_device *dev, uint64_t ledger_size,
-				  struct err *e);
+_must_check_ int pmem_check_blank(const struct pmem_device *dev, uint64_t ledger_size, struct err *e);
 
 /** pmem_zero() - zero @size bytes at @offset of the device, so that a fresh
  * VM never sees another tenant's RAM; maps piecewise. */
