@@ -802,6 +802,20 @@ def last_words(b):
 
 
 @scenario
+def tried_too_often(b):
+    """an agent that dies each time stops trying, also after boots; an operator may go on"""
+    jumped(b)
+    for _ in range(3):
+        b.agent(fault="qemu_connected")
+        b.reboot(ticket=b.old_ticket)
+    expect(b, b.agent(), 0, "tried too often")
+    if resumed(b):
+        raise Wrong("resumed all the same")
+    b.check_score()
+    resumes(b)
+
+
+@scenario
 def paused_vm(b):
     """a VM that its owner has paused comes back paused, and is continued by nobody"""
     b.reset_world(vms=("a", "b"), disks=())
