@@ -105,7 +105,7 @@ endef
 
 # ---- main targets ------------------------------------------------------------------------------
 
-.PHONY: all deps packages check check-fast demo install uninstall clean distclean format lint fuzz \
+.PHONY: all deps packages check check-all check-fast demo install uninstall clean distclean format lint fuzz \
 	cycles bench help tests clang FORCE
 
 all: $(programs)
@@ -114,6 +114,7 @@ help:
 	@echo 'all         build/holdover and build/holdover-agent, static and stripped'
 	@echo 'demo        a real VM survives a real kexec, on a nested host, with a live account'
 	@echo 'check       every test; what CI runs'
+	@echo 'check-all   check, and the boot scenarios that are too long for it'
 	@echo 'check-fast  the tests without virtual machines, under a minute'
 	@echo 'lint        only the checks of tests/lint'
 	@echo 'install     into $$DESTDIR$$prefix and $$DESTDIR$$sysconfdir; uninstall takes it away'
@@ -282,6 +283,10 @@ demo: packages
 
 fuzz: $(fuzzers)
 	$(Q)tests/fuzz/run $(FUZZ_TIME) $(fuzzers)
+
+# Every boot scenario, also those that do not fit into CI's time.
+check-all: packages
+	+$(Q)BOOT_ARGS=--all BOOT_TIMEOUT=7200 tests/check all
 
 cycles: all
 	$(Q)tests/boot/cycles
