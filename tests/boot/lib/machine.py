@@ -86,7 +86,8 @@ class Machine:
         with open(self._log("qemu.log"), "w", encoding="utf-8") as log:
             # Paused until every stream is connected: nothing that the machine says is lost.
             self.process = subprocess.Popen(self._arguments() + ["-S"], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True, preexec_fn=_die_with_parent)
+                                            stderr=log, start_new_session=True, preexec_fn=_die_with_parent,
+                                            pass_fds=self.template.descriptors() if self.template else ())
         try:
             self.qmp = Qmp(self._sock("qmp"))
         except QmpError as e:

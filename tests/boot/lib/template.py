@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Saved states of the nested host that scenarios start from.
 
-A template's machine keeps its RAM in a shared file; when its state is saved, that file is left out
-(x-ignore-shared) and stays where it is. Each clone maps the same file privately (copy on write) and
-its disk is an overlay on the template's: a start costs a second, and no clone disturbs another.
+A template's machine keeps its RAM in a shared memory file, which is left out when its state is saved
+(x-ignore-shared) and written to disk afterwards. Each clone maps that file privately (copy on write)
+and its disk is an overlay on the template's: a start costs a second, and no clone disturbs another.
 
     host    multi-user, the region initialised
     one     and a guest that ticks
@@ -11,12 +11,12 @@ its disk is an overlay on the template's: a start costs a second, and no clone d
 
 What the guests have said until then is kept too, so that a clone's evidence begins with tick 1.
 """
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
-import subprocess
 import time
 
 from . import paths
@@ -33,6 +33,25 @@ def _stamp():
         with open(path, "rb") as f:
             digest.update(f.read())
     return digest.hexdigest()
+
+
+def _copy_sparse(source, target):
+    """Copies what is not a hole."""
+    size = os.fstat(source).st_size
+    os.ftruncate(target, size)
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(source, at, os.SEEK_DATA)
+        except OSError as e:
+            if e.errno == errno.ENXIO:
+                return
+            raise
+        end = os.lseek(source, at, os.SEEK_HOLE)
+        while at < end:
+            data = os.pread(source, min(end - at, 1 << 24), at)
+            os.pwrite(target, data, at)
+            at += len(data)
 
 
 def _capabilities(qmp):
@@ -73,9 +92,13 @@ class Template:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def memory_arguments(self, size):
-        share = "on" if self.building else "off"
-        return ("-m", size, "-object", f"memory-backend-file,id=ram,size={size},mem-path={self.ram},share={share}",
+        path, share = (f"/proc/self/fd/{self.building.memory}", "on") if self.building else (self.ram, "off")
+        return ("-m", size, "-object", f"memory-backend-file,id=ram,size={size},mem-path={path},share={share}",
                 "-machine", "memory-backend=ram")
+
+    def descriptors(self):
+        """What the machine's process has to inherit."""
+        return (self.building.memory,) if self.building else ()
 
     def backing(self):
         """(file, format) of what the machine's disk lies over."""
@@ -102,8 +125,11 @@ class Build:
         template.forget()
         os.makedirs(template.directory)
         template.building = self
+        # Not on a file system: every page that the machine writes would have to be written back again and again.
+        self.memory = os.memfd_create("holdover-template")
         if parent:
-            subprocess.run(["cp", "--sparse=always", parent.ram, template.ram], check=True)
+            with open(parent.ram, "rb") as f:
+                _copy_sparse(f.fileno(), self.memory)
 
     def save(self, machine, guests):
         """Freezes the machine and ends it; the template is complete."""
@@ -115,6 +141,9 @@ class Build:
         _finish(machine.qmp, f"saving the template {template.name}")
         machine.close()
         os.rename(machine.disk, template.disk)
+        with open(template.ram, "wb") as f:
+            _copy_sparse(self.memory, f.fileno())
+        os.close(self.memory)
         streams = {"console": machine.serial, **machine.guests}
         meta = {"stamp": _stamp(), "guests": guests,
                 "streams": {name: {"lines": [(at - frozen, text) for at, text in s.lines], "rest": s.rest.hex()}
