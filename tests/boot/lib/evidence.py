@@ -11,6 +11,28 @@ MASK = (1 << 64) - 1
 RECORD = 512
 
 
+def _seed(nonce, tick):
+    z = (nonce + (tick + 1) * STEP) & MASK
+    z = ((z ^ z >> 30) * 0xbf58476d1ce4e5b9) & MASK
+    z = ((z ^ z >> 27) * 0x94d049bb133111eb) & MASK
+    return z ^ z >> 31
+
+
+CHUNKS, WORDS, INITIAL = 64, 1 << 17, 1 << 63
+
+
+def area_sum(nonce, tick):
+    """What guest/area.c finds in its 64 MiB after a tick when every word is right, computed without them."""
+    total = 0
+    for chunk in range(CHUNKS):
+        back = (tick - chunk) % CHUNKS
+        first = _seed(nonce, tick - back if tick > back else INITIAL | chunk)
+        one = WORDS * first + WORDS * (WORDS - 1) // 2 * STEP
+        two = WORDS * (WORDS + 1) // 2 * first + (WORDS - 1) * WORDS * (WORDS + 1) // 6 * STEP
+        total = ((total + one) * STEP + two) & MASK
+    return total
+
+
 class Broken(Exception):
     """The evidence does not hold."""
 
@@ -44,6 +66,9 @@ def check(stream, nonce):
     for tick in seen:
         if tick.nonce != nonce:
             raise Broken(f"{stream.name}: tick {tick.n} carries nonce {tick.nonce:x}, not {nonce:x}")
+        if int(tick.sum, 16) != area_sum(nonce, tick.n - 1):
+            raise Broken(f"{stream.name}: tick {tick.n}: the area's sum is {tick.sum}, not "
+                         f"{area_sum(nonce, tick.n - 1):016x}")
         if tick.disk != "ok":
             raise Broken(f"{stream.name}: tick {tick.n}: its disk is {tick.disk}")
     for one, two in zip(seen, seen[1:]):
@@ -79,13 +104,6 @@ def check_jump(seen, moment, blackout_ms):
     if after.mono_ms - before.mono_ms > gap + 1000:
         raise Broken(f"the guest's clock went on by {after.mono_ms - before.mono_ms} ms in a gap of {gap:.0f} ms")
     return gap
-
-
-def _seed(nonce, tick):
-    z = (nonce + (tick + 1) * STEP) & MASK
-    z = ((z ^ z >> 30) * 0xbf58476d1ce4e5b9) & MASK
-    z = ((z ^ z >> 27) * 0x94d049bb133111eb) & MASK
-    return z ^ z >> 31
 
 
 def check_record(data, tick):
