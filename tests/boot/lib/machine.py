@@ -29,12 +29,12 @@ def _die_with_parent():
 class Machine:
     """One outer QEMU. Use as a context manager: it ends what it started, and nothing else."""
 
-    def __init__(self, logs, append="", smp=1, memory="3G", template=None):
+    def __init__(self, logs, append="", smp=1, memory="3G", template=None, suite=paths.SUITE):
         self.logs = logs
         os.makedirs(logs, exist_ok=True)
         # Unix socket paths are short, and build trees may be deep.
         self.run_dir = tempfile.mkdtemp(prefix="holdover-boot-")
-        self.append, self.smp, self.memory, self.template = append, smp, memory, template
+        self.append, self.smp, self.memory, self.template, self.suite = append, smp, memory, template, suite
         self.saved = template.saved() if template else None
         self.disk = os.path.join(logs, "root.qcow2")
         self.process = self.qmp = self.control = self.serial = None
@@ -61,7 +61,7 @@ class Machine:
         chosen = accel.chosen()
         out = [*qemu.command(), "-M", "q35", "-accel", chosen, "-cpu", accel.cpu(chosen), "-smp", str(self.smp),
                "-nodefaults", "-display", "none", "-rtc", "clock=vm", "-no-reboot",
-               "-kernel", paths.boot("vmlinuz"), "-initrd", paths.boot("initrd.img"),
+               "-kernel", paths.host(self.suite, "vmlinuz"), "-initrd", paths.host(self.suite, "initrd.img"),
                "-append", f"{CMDLINE} {self.append}".strip(),
                *(self.template.memory_arguments(self.memory) if self.template else ("-m", self.memory)),
                "-qmp", f"unix:{self._sock('qmp')},server=on,wait=off",
@@ -81,7 +81,7 @@ class Machine:
         for old in os.listdir(self.logs):
             if old.endswith((".log", ".qcow2")):
                 os.unlink(os.path.join(self.logs, old))
-        backing, form = self.template.backing() if self.template else (paths.boot("root.ext4"), "raw")
+        backing, form = self.template.backing() if self.template else (paths.host(self.suite, "root.ext4"), "raw")
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", form, self.disk], check=True)
         with open(self._log("qemu.log"), "w", encoding="utf-8") as log:
             # Paused until every stream is connected: nothing that the machine says is lost.

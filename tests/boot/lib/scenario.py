@@ -4,6 +4,7 @@
 tests/boot/NN-NAME/scenario.py has a docstring whose first line says what is shown, and
 
     TEMPLATE = "one"        the saved state it starts from (template.py), or None: it boots by itself
+    SUITE = "bookworm"      the Debian of its nested host, if it is not trixie
     TIMEOUT = 300           seconds, for a machine that has the time (run-all stretches it)
     def run(t): ...         t is a Scenario
 
@@ -21,7 +22,7 @@ import traceback
 from . import evidence, paths
 from .host import Host, blackout_ms
 from .machine import Machine
-from .template import PARENT, Build, Locked, Template
+from .template import Build, Locked, Template, full, parent as parent_of
 
 MARKER = "SCENARIO DONE"
 
@@ -92,14 +93,18 @@ def load(name):
     return module
 
 
+def suite_of(module):
+    return getattr(module, "SUITE", paths.SUITE)
+
+
 def run_scenario(name):
     module = load(name)
     template = None
     if module.TEMPLATE:
-        template = Template(module.TEMPLATE)
+        template = Template(full(module.TEMPLATE, suite_of(module)))
         if not template.valid():
-            raise Failed(f"template {module.TEMPLATE} was not built")
-    with Machine(paths.boot("logs", name), template=template) as machine:
+            raise Failed(f"template {template.name} was not built")
+    with Machine(paths.boot("logs", name), template=template, suite=suite_of(module)) as machine:
         t = Scenario(name, machine)
         if template:
             t.host.adopt(template.meta["guests"])
@@ -111,14 +116,14 @@ def build_template(name):
         template = Template(name)
         if template.valid():
             return
-        parent = Template(PARENT[name]) if PARENT[name] else None
+        parent = Template(parent_of(name)) if parent_of(name) else None
         if parent and not parent.valid():
             raise Failed(f"template {parent.name} was not built")
         build = Build(template, parent)
-        with Machine(paths.boot("logs", f"template-{name}"), template=template) as machine:
+        with Machine(paths.boot("logs", f"template-{name}"), template=template, suite=template.suite) as machine:
             t = Scenario(name, machine)
             guests = parent.meta["guests"] if parent else []
-            if name == "host":
+            if not parent:
                 with t.step("the host boots to multi-user"):
                     machine.wait_up()
                 with t.step("holdover init"):
@@ -127,13 +132,14 @@ def build_template(name):
                 # The others hold still meanwhile: all share one emulated processor.
                 for other in guests:
                     t.host.qmp(other["name"], {"execute": "stop"})
-                with t.step(f"guest {name} boots and ticks"):
-                    guest = t.host.guest(name)
+                new = name.partition(".")[0]
+                with t.step(f"guest {new} boots and ticks"):
+                    guest = t.host.guest(new)
                     guest.run()
                     guest.wait_ticks(4, 600)
                 for other in guests:
                     t.host.qmp(other["name"], {"execute": "cont"})
-                guests = guests + [{"name": name, "nonce": guest.nonce}]
+                guests = guests + [{"name": new, "nonce": guest.nonce}]
             build.save(machine, guests)
 
 

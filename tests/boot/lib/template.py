@@ -9,6 +9,8 @@ and its disk is an overlay on the template's: a start costs a second, and no clo
     one     and a guest that ticks
     two     and a second one
 
+The host is trixie's, or with ".SUITE" after the name another one's.
+
 What the guests have said until then is kept too, so that a clone's evidence begins with tick 1.
 """
 import errno
@@ -27,9 +29,24 @@ PARENT = {"host": None, "one": "host", "two": "one"}
 SOURCES = ("template.py", "machine.py", "host.py", "accel.py", "qemu.py")
 
 
-def _stamp():
+def full(name, suite):
+    """The name of a template of a suite's host."""
+    return name if suite == paths.SUITE else f"{name}.{suite}"
+
+
+def parent(name):
+    """The name of the template that another one begins with, or None."""
+    base, dot, suite = name.partition(".")
+    return PARENT[base] and PARENT[base] + dot + suite
+
+
+def suite_of(name):
+    return name.partition(".")[2] or paths.SUITE
+
+
+def _stamp(suite):
     digest = hashlib.sha256()
-    for path in [paths.boot("root.stamp")] + [os.path.join(paths.HERE, "lib", name) for name in SOURCES]:
+    for path in [paths.host(suite, "root.stamp")] + [os.path.join(paths.HERE, "lib", name) for name in SOURCES]:
         with open(path, "rb") as f:
             digest.update(f.read())
     return digest.hexdigest()
@@ -71,7 +88,7 @@ def _finish(qmp, what, timeout=120):
 
 class Template:
     def __init__(self, name):
-        self.name = name
+        self.name, self.suite = name, suite_of(name)
         self.directory = paths.boot("templates", name)
         self.ram = os.path.join(self.directory, "ram")
         self.state = os.path.join(self.directory, "state")
@@ -86,7 +103,7 @@ class Template:
                 self.meta = json.load(f)
         except OSError:
             return False
-        return self.meta["stamp"] == _stamp()
+        return self.meta["stamp"] == _stamp(self.suite)
 
     def forget(self):
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -105,7 +122,7 @@ class Template:
         if not self.building:
             return self.disk, "qcow2"
         parent = self.building.parent
-        return (parent.disk, "qcow2") if parent else (paths.boot("root.ext4"), "raw")
+        return (parent.disk, "qcow2") if parent else (paths.host(self.suite, "root.ext4"), "raw")
 
     def saved(self):
         """The saved state that the machine starts from, or None when it boots."""
@@ -145,7 +162,7 @@ class Build:
             _copy_sparse(self.memory, f.fileno())
         os.close(self.memory)
         streams = {"console": machine.serial, **machine.guests}
-        meta = {"stamp": _stamp(), "guests": guests,
+        meta = {"stamp": _stamp(template.suite), "guests": guests,
                 "streams": {name: {"lines": [(at - frozen, text) for at, text in s.lines], "rest": s.rest.hex()}
                             for name, s in streams.items()}}
         template.building = None
