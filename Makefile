@@ -106,7 +106,7 @@ endef
 # ---- main targets ------------------------------------------------------------------------------
 
 .PHONY: all deps packages check check-all check-fast demo install uninstall clean distclean format lint fuzz \
-	cycles bench help tests clang FORCE
+	cycles bench help tests faulty clang FORCE
 
 all: $(programs)
 
@@ -239,6 +239,19 @@ $(walk_programs): $(B)/fault/libholdover.a
 	$(say) LINK $@
 	$(Q)$(MUSL_CC) -o $@ $(filter %.o,$^) $(B)/fault/libholdover.a $(musl_ldflags) $(dep_libs)
 
+# The same with the machine's own region and kernel, for boot scenarios.
+faulty_programs := $(addprefix $(B)/fault/real/,holdover holdover-agent)
+
+$(B)/fault/libreal.a: $(call objs,fault,$(lib_src) tests/fault/walk/fault.c)
+$(B)/fault/real/holdover: $(call objs,fault,kexec-stage/main.c $(stage_src) $(agent_src))
+$(B)/fault/real/holdover-agent: $(call objs,fault,agent/main.c $(agent_src))
+$(faulty_programs): $(B)/fault/libreal.a
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) -s -o $@ $(filter %.o,$^) $(B)/fault/libreal.a $(musl_ldflags) $(dep_libs)
+
+faulty: $(faulty_programs)
+
 # ---- tests -------------------------------------------------------------------------------------
 
 # A test that needs more of the linker says so on a line of its own: /* link: -Wl,--wrap=pwrite */
@@ -255,7 +268,7 @@ $(musl_tests): $(B)/musl/%: $(B)/musl/%.o $(B)/musl/libsupport.a $(B)/musl/libte
 	$(say) LINK $@
 	$(Q)$(MUSL_CC) -o $@ $^ $(call link_of,$*.c) $(musl_ldflags) $(dep_libs) -lcmocka
 
-tests: $(asan_tests) $(musl_tests) $(walk_programs)
+tests: $(asan_tests) $(musl_tests) $(walk_programs) $(faulty_programs)
 
 clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test_src) $(fuzz_src) $(walk_src))
 

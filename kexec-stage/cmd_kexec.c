@@ -132,7 +132,7 @@ static int run(const struct app *app, int argc, char **argv)
 	struct host h _cleanup_host_ = HOST_INIT;
 	struct target t _cleanup_target_ = { 0 };
 	struct stage s _cleanup_(stage_close);
-	struct err e = { 0 }, undo = { 0 };
+	struct err e = { 0 };
 	struct opts o = { 0 };
 
 	stage_init(&s, &h);
@@ -149,11 +149,10 @@ static int run(const struct app *app, int argc, char **argv)
 	interrupt_hold(NULL);
 	if (stage_and_jump(&s, &t, &e) == 0)
 		return EXIT_DONE;
-	if (stage_abort(&s, &undo) < 0) {
-		cmd_say("holdover: %s", e.msg);
-		return cmd_fail(&undo);
-	}
-	cmd_say("holdover: not jumped, every VM runs on: %s", e.msg);
+	if (stage_abort(&s) < 0)
+		cmd_say("holdover: not jumped: %s", e.msg);
+	else
+		cmd_say("holdover: not jumped, every VM runs on: %s", e.msg);
 	return EXIT_FAILED;
 }
 

@@ -80,9 +80,14 @@ int host_open(struct host *h, const struct app *app, unsigned int need, struct e
 
 	if (geteuid() != 0)
 		return err_set(e, ERR_REFUSED, "this needs root");
-	if (io_path(path, sizeof(path), e, "%s/holdover.conf", app->config_dir) < 0 ||
-	    config_load(path, &h->cfg, e) < 0)
+	if (io_path(path, sizeof(path), e, "%s/holdover.conf", app->config_dir) < 0)
 		return -1;
+	if (config_load(path, &h->cfg, e) < 0) {
+		if (!(need & HOST_ANYWAY))
+			return -1;
+		cmd_say("holdover: %s; going on without it", e->msg);
+		err_clear(e);
+	}
 	if (need & HOST_LOCK) {
 		if (io_mkdir_p(HOLDOVER_RUN_DIR, 0700, e) < 0)
 			return -1;

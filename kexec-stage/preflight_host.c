@@ -52,7 +52,9 @@ void preflight_replacers(struct preflight *p, const char *root)
 		preflight_add(p, FINDING_WARN, "other loaders",
 			      "/etc/init.d/kexec-load loads a kernel of its own over Holdover's at a "
 			      "reboot; set LOAD_KEXEC=false in /etc/default/kexec");
-	if (exists(root, "/etc/systemd/system/*.wants/kexec-load*.service"))
+	/* Enabled by an operator, or by a package. */
+	if (exists(root, "/etc/systemd/system/*.wants/kexec-load*.service") ||
+	    exists(root, "/usr/lib/systemd/system/*.wants/kexec-load*.service"))
 		preflight_add(p, FINDING_WARN, "other loaders",
 			      "kexec-load.service loads a kernel of its own over Holdover's; "
 			      "'systemctl disable kexec-load.service'");

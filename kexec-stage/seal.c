@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sealing and unsealing. Order is everything:
+ * Sealing, and giving it up. Order is everything:
  *
  *	seal	blobs, ticket copy, manifest, records SEALED, all read back
- *	abort	records ABORTED, kernel unloaded, ticket copy gone, VMs continued
+ *	abort	records ABORTED, kernel unloaded, VMs continued, tickets gone (abort.c)
  *
  * Each step is durable before the next, so that a crash in between leaves a
  * state in which every VM is either continued in place or resumed, never both.
@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/utsname.h>
 
+#include "abort.h"
 #include "disk.h"
 #include "fault.h"
 #include "kexec.h"
@@ -183,50 +184,17 @@ int stage_drop_kernel(struct err *e)
 			"'systemctl kexec', which would end every VM");
 }
 
-/* One that may still be sealed stays as it is; the others are not held up. */
-static int unseal(struct stage *s, struct err *e)
+int stage_abort(struct stage *s)
 {
-	int r = 0;
+	struct undo u = { .keep_kernel = !s->loaded };
+	bool begun = s->loaded || s->ticket_saved;
 
-	for (unsigned int i = 0; i < s->n; i++) {
-		struct stage_vm *v = &s->vm[i];
-		struct err why = { 0 };
-
-		if (!v->sealed)
-			continue;
-		if (write_record(s, v, VM_ABORTED, &why) < 0) {
-			*e = why;
-			r = err_wrap(e,
-				     "vm %s: the seal could not be undone, so it stays paused; run "
-				     "'holdover abort'",
-				     v->rs.m.vms[0].vm.name);
-			continue;
-		}
-		FAULT(vm_aborted);
-		v->sealed = false;
-	}
-	return r;
-}
-
-int stage_abort(struct stage *s, struct err *e)
-{
-	struct err why = { 0 };
-	/* As long as a seal could be used, its VM may not run on. */
-	int r = unseal(s, e);
-
-	/* Without a seal the kernel resumes nothing: that it cannot be dropped
-	 * is bad, but no reason to keep VMs paused. */
-	if (s->loaded && stage_drop_kernel(&why) < 0) {
-		*e = why;
-		r = -1;
-	}
-	FAULT(kernel_dropped);
-	s->loaded = false;
-	/* Of no use any more without a seal: its failure must not keep VMs
-	 * paused. */
-	if (s->ticket_saved && ticket_shred(HOLDOVER_TICKET_COPY, &why) < 0)
-		cmd_say("holdover: %s", why.msg);
-	FAULT(ticket_copy_dropped);
+	for (unsigned int i = 0; i < s->n; i++)
+		begun |= s->vm[i].paused_here;
+	if (!begun)
+		return 0;
+	abort_jump(s, true, &u);
 	marks_take(&s->marks, PHASE_ABORTED, PHASE_HOST);
-	return stage_continue_all(s, e) ? -1 : r;
+	undo_tell(&u);
+	return u.failed ? -1 : 0;
 }

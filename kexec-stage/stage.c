@@ -10,6 +10,7 @@
 
 #include "disk.h"
 #include "fault.h"
+#include "inventory.h"
 #include "kexec.h"
 #include "qemu.h"
 #include "vmctl.h"
@@ -94,6 +95,7 @@ static unsigned int index_of(const struct stage_vm *v)
 
 int stage_examine(struct stage_vm *v, struct err *e)
 {
+	struct inventory inv _cleanup_inventory_ = { .item = NULL };
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
 	struct err none = { 0 };
 	char status[32];
@@ -111,7 +113,8 @@ int stage_examine(struct stage_vm *v, struct err *e)
 	for (unsigned int i = 0; i < v->ndisks; i++)
 		free(v->disks[i].path);
 	v->ndisks = 0;
-	if (vmctl_blockers(&q, e) < 0)
+	if (vmctl_blockers(&q, e) < 0 || inventory_read(&q, &inv, e) < 0 ||
+	    inventory_check(&v->rs.m.vms[0], &inv, e) < 0)
 		return -1;
 	return vmctl_disks(&q, &v->disks, &v->ndisks, e);
 }

@@ -72,7 +72,8 @@ _must_check_ int stage_collect(struct stage *s, struct err *e);
 int stage_collect_some(struct stage *s, struct err *e);
 
 /** stage_examine() - ask one VM's QEMU what could stop a save: run state,
- * migration blockers, disks. The VM runs on. */
+ * migration blockers, disks, devices that its command line does not know of.
+ * The VM runs on. */
 _must_check_ int stage_examine(struct stage_vm *v, struct err *e);
 
 /** stage_save_all() - pause and save all VMs in parallel. On failure some are
@@ -105,10 +106,10 @@ _must_check_ int stage_drop_kernel(struct err *e);
  * REFUSED if somebody has continued a VM, EXITED if one has ended. */
 _must_check_ int stage_listen(struct stage *s, struct err *e);
 
-/** stage_abort() - the four steps, in this order: ABORTED persisted, kernel
- * unloaded, ticket copy removed, VMs continued. Returns 0 if all was undone.
- * Only a VM whose seal could not be undone stays paused. */
-_must_check_ int stage_abort(struct stage *s, struct err *e);
+/** stage_abort() - undo everything, see abort.h, and say what could not be
+ * undone. Returns 0 if all was; does nothing before the first step that would
+ * have to be undone. */
+_must_check_ int stage_abort(struct stage *s);
 
 /** stage_state_bytes() - bytes of device state of all saved VMs, as they will
  * lie in the blob area. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "inventory.h"
 #include "qemu.h"
 #include "unit.h"
 #include "vmctl.h"
@@ -87,8 +88,8 @@ static int place(struct host *h, const struct vm *vm, struct extent_table *t, st
 
 /* Copies into an owned manifest of one VM, through its own encoding. */
 static int describe(const struct host *h, const struct vm *vm, const char *machine,
-		    const char *scope, unsigned int index, const struct extent *extent,
-		    struct manifest *out, struct err *e)
+		    const struct inventory *inv, const char *scope, unsigned int index,
+		    const struct extent *extent, struct manifest *out, struct err *e)
 {
 	_cleanup_buf_ struct buf json = { 0 };
 	struct manifest_vm mv = {
@@ -96,6 +97,8 @@ static int describe(const struct host *h, const struct vm *vm, const char *machi
 		.index = index,
 		.extent = *extent,
 		.was_running = true,
+		.devices = inv ? inv->item : NULL,
+		.ndevices = inv ? inv->n : 0,
 		.scope = (char *)scope,
 	};
 	struct manifest m = { .vms = &mv, .nvms = 1 };
@@ -128,7 +131,7 @@ static int note_born(void *ctx, const struct qemu_proc *p, struct err *e)
 	rs.pid = p->pid;
 	rs.start_time = p->start_time;
 	/* The note of a QEMU that died paused is not about this one. */
-	if (describe(n->h, n->vm, n->vm->machine, n->scope, n->index, n->extent, &rs.m, e) < 0 ||
+	if (describe(n->h, n->vm, n->vm->machine, NULL, n->scope, n->index, n->extent, &rs.m, e) < 0 ||
 	    runstate_clear_pause(n->vm->name, e) < 0)
 		return -1;
 	return runstate_save(&rs, e);
@@ -163,19 +166,21 @@ static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsi
 		    struct err *e)
 {
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	struct inventory inv _cleanup_inventory_ = { .item = NULL };
 	_cleanup_free_ char *machine = NULL;
 
 	rs->pid = proc->pid;
 	rs->start_time = proc->start_time;
 	qmp_init(&q, steal_fd(&proc->ctl));
 	if (qmp_handshake(&q, VMCTL_TIMEOUT_MS, NULL, e) < 0 ||
-	    vmctl_machine(&q, vm->machine, &machine, e) < 0) {
+	    vmctl_machine(&q, vm->machine, &machine, e) < 0 || inventory_read(&q, &inv, e) < 0) {
 		qemu_last_words(vm->name, e);
 		return -1;
 	}
 	/* A guest on other RAM would lose it in the jump. */
 	if (qemu_ram_mapped_check(proc->pid, h->dev.path, extent->offset, extent->size, e) < 0 ||
-	    describe(h, vm, machine, scope, index, extent, &rs->m, e) < 0 || runstate_save(rs, e) < 0)
+	    describe(h, vm, machine, &inv, scope, index, extent, &rs->m, e) < 0 ||
+	    runstate_save(rs, e) < 0)
 		return -1;
 	FAULT(fresh_qemu_described);
 	if (vmctl_cont(&q, e) < 0)

@@ -19,6 +19,9 @@ void manifest_free(struct manifest *m)
 		for (k = 0; k < v->ndisks; k++)
 			free(v->disks[k].path);
 		free(v->disks);
+		for (k = 0; k < v->ndevices; k++)
+			free(v->devices[k]);
+		free(v->devices);
 		free(v->scope);
 	}
 	free(m->vms);
@@ -182,6 +185,15 @@ static void put_disks(struct writer *w, const struct manifest_vm *v)
 	put(w, "disks", arr);
 }
 
+static void put_devices(struct writer *w, const struct manifest_vm *v)
+{
+	yyjson_mut_val *arr = yyjson_mut_arr(w->doc);
+
+	for (unsigned int i = 0; i < v->ndevices; i++)
+		append(w, arr, text_value(w, "devices", v->devices[i]));
+	put(w, "devices", arr);
+}
+
 static void put_vm(struct writer *w, const struct manifest_vm *v)
 {
 	yyjson_mut_val *args = yyjson_mut_arr(w->doc);
@@ -210,6 +222,8 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	put_bool(w, "was_running", v->was_running);
 	put_bool(w, "cpr_reboot", v->cpr_reboot);
 	put_disks(w, v);
+	if (v->devices)
+		put_devices(w, v);
 	if (v->canary.mode != CANARY_NONE)
 		put_canary(w, &v->canary);
 	if (v->scope)

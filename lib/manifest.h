@@ -42,6 +42,8 @@ struct disk {
  * @cpr_reboot: saved with mode=cpr-reboot: load in the same mode
  * @disks: @ndisks entries, owned
  * @canary: of its RAM; CANARY_NONE also when a stage wrote it that knew of none
+ * @devices: @ndevices sentences about what the command line made, sorted, owned
+ *	(see kexec-stage/inventory.h); NULL when nobody looked
  * @scope: systemd scope unit it ran in, e.g. "holdover-db1.scope"
  */
 struct manifest_vm {
@@ -54,6 +56,8 @@ struct manifest_vm {
 	struct disk *disks;
 	unsigned int ndisks;
 	struct canary canary;
+	char **devices;
+	unsigned int ndevices;
 	char *scope;
 };
 

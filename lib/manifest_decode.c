@@ -204,6 +204,35 @@ static int decode_disks(yyjson_val *vm, struct manifest_vm *v, struct err *e)
 	return 0;
 }
 
+/* Absent where nobody looked: in manifests of older stages. */
+static int decode_devices(yyjson_val *vm, struct manifest_vm *v, struct err *e)
+{
+	yyjson_val *arr, *text;
+	size_t i, n;
+
+	if (!yyjson_obj_get(vm, "devices"))
+		return 0;
+	if (json_arr(vm, "devices", &arr, e) < 0)
+		return -1;
+	n = yyjson_arr_size(arr);
+	if (n > VM_DEVICES_MAX)
+		return err_set(e, ERR_FORMAT, "%zu devices are more than %d", n, VM_DEVICES_MAX);
+	v->devices = calloc(n ? n : 1, sizeof(*v->devices));
+	if (!v->devices)
+		return err_sys(e, ENOMEM, "devices");
+	yyjson_arr_foreach(arr, i, n, text) {
+		const char *s = yyjson_get_str(text);
+
+		if (!s || strlen(s) != yyjson_get_len(text))
+			return err_set(e, ERR_FORMAT, "device number %zu is no text", i);
+		v->devices[i] = strdup(s);
+		if (!v->devices[i])
+			return err_sys(e, ENOMEM, "devices");
+		v->ndevices++;
+	}
+	return 0;
+}
+
 static int decode_manifest_vm(yyjson_val *obj, const struct ledger_geometry *geo,
 			      struct manifest_vm *v, struct err *e)
 {
@@ -213,7 +242,7 @@ static int decode_manifest_vm(yyjson_val *obj, const struct ledger_geometry *geo
 	    decode_extent(obj, v, e) < 0 || decode_blob(obj, &v->blob, geo, e) < 0 ||
 	    json_bool(obj, "was_running", &v->was_running, e) < 0 ||
 	    json_bool(obj, "cpr_reboot", &v->cpr_reboot, e) < 0 || decode_disks(obj, v, e) < 0 ||
-	    decode_canary(obj, &v->extent, &v->canary, e) < 0)
+	    decode_canary(obj, &v->extent, &v->canary, e) < 0 || decode_devices(obj, v, e) < 0)
 		return -1;
 	v->index = (unsigned int)index;
 	if (yyjson_obj_get(obj, "scope") && dup_str(obj, "scope", &v->scope, e) < 0)

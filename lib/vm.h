@@ -14,6 +14,7 @@
 #define VM_NAME_MAX 47
 #define VM_ARGS_MAX 512
 #define VM_DISKS_MAX 64
+#define VM_DEVICES_MAX 1024
 
 /**
  * enum vm_placement - the earliest point of the boot at which a VM is resumed

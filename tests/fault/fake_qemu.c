@@ -234,6 +234,7 @@ static const struct {
 	{ "migrate-incoming", migrate_incoming },
 	{ "quit", quit },
 	{ "qom-get", machine },
+	{ "qom-list", no_blocks },
 	{ "query-block", no_blocks },
 	{ "qmp_capabilities", nothing },
 	{ "migrate-set-capabilities", nothing },

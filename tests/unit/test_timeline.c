@@ -141,6 +141,13 @@ static void other_loaders_are_named(void **state)
 	assert_int_equal(replacers(), 0);
 	put("etc/systemd/system/multi-user.target.wants/kexec-load.service", "");
 	assert_int_equal(replacers(), 1);
+	assert_int_equal(unlink(scratch_path(
+				 "etc/systemd/system/multi-user.target.wants/kexec-load.service")),
+			 0);
+	assert_int_equal(replacers(), 0);
+	assert_ok(io_mkdir_p(scratch_path("usr/lib/systemd/system/basic.target.wants"), 0700, &e), e);
+	put("usr/lib/systemd/system/basic.target.wants/kexec-load.service", "");
+	assert_int_equal(replacers(), 1);
 	scratch_teardown(state);
 }
 

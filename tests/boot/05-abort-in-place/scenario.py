@@ -15,18 +15,6 @@ StandardError=file:/run/refused.log
 """
 
 
-def check_undone(t, guest, pid, after):
-    t.equal(t.machine.run("cat /sys/kernel/kexec_loaded").out.strip(), "0", f"no kernel is loaded {after}")
-    t.equal(t.machine.run("ls /var/lib/holdover/ticket /run/holdover/ticket 2>/dev/null", ok=None).out, "",
-            f"no ticket is left {after}")
-    vm = t.host.vm("one")
-    t.equal((vm["state"], vm["pid"], vm["record"] in ("sealed", "claimed")), ("running", pid, False),
-            f"the same QEMU runs on {after}")
-    with t.step(f"the guest ticks on {after}"):
-        guest.wait_ticks(3)
-    guest.check()
-
-
 def run(t):
     guest, = t.host.guests
     run_in_host = t.machine.run
@@ -40,7 +28,7 @@ def run(t):
     t.true("pausing and saving" in result.err and "runs on" in result.err, "a read-only /var calls the jump off after "
            "the save", result.err)
     run_in_host("umount /var/lib/holdover")
-    check_undone(t, guest, pid, "after a failure before the seal")
+    t.undone(guest, pid, "after a failure before the seal")
 
     # The last step of all: the kernel refuses the jump itself, with everything sealed.
     t.machine.control.put("/run/systemd/system/refused.service", REFUSED)
@@ -48,7 +36,7 @@ def run(t):
     said = run_in_host("cat /run/refused.log").out
     t.true("pausing and saving" in said and "runs on" in said and "Operation not permitted" in said,
            "a jump that the kernel refuses is called off after the seal", said)
-    check_undone(t, guest, pid, "after a failure behind the seal")
+    t.undone(guest, pid, "after a failure behind the seal")
     t.equal(t.machine.control.boot_id, boot, "the kernel is still the same")
 
     answer = run_in_host("/usr/lib/holdover-test/kexec exec", ok=(1,)).err

@@ -73,6 +73,23 @@ class Scenario:
             with self.step(f"{guest.name}: counter, clock, memory and disk unbroken, blackout {blackout:.0f} ms"):
                 evidence.check_jump(guest.check(), moment, blackout)
 
+    def undone(self, guest, pid, after):
+        """A jump that was called off has left nothing behind, and the VM runs on in the same QEMU."""
+        run = self.machine.run
+        self.equal(run("cat /sys/kernel/kexec_loaded").out.strip(), "0", f"no kernel is loaded {after}")
+        self.equal(run("ls /var/lib/holdover/ticket /run/holdover/ticket 2>/dev/null", ok=None).out, "",
+                   f"no ticket is left {after}")
+        vm = self.host.vm(guest.name)
+        self.equal((vm["state"], vm["pid"], vm["record"] in ("sealed", "claimed")), ("running", pid, False),
+                   f"{guest.name}: the same QEMU runs on {after}")
+        with self.step(f"{guest.name} ticks on {after}"):
+            guest.wait_ticks(3)
+        guest.check()
+
+    def silent(self, guest, since, what):
+        """The guest has not ticked since that line of its console (Stream.mark())."""
+        self.equal(len(guest.stream.matching(evidence.TICK.pattern, since)), 0, f"{guest.name} does not tick {what}")
+
     def end(self):
         """Stops the guests in order, ends the machine and reads the guests' disks from outside."""
         for guest in self.host.guests:

@@ -23,7 +23,7 @@ TICKET = "/holdover.ticket"
 TICKET_COPY = "/var/lib/holdover/ticket"
 INITRD = "/bench/kexec/initrd"
 
-MS_BIND, MS_NOSUID = 4096, 2
+MS_BIND, MS_NOSUID, MS_REMOUNT, MS_RDONLY = 4096, 2, 32, 1
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -32,6 +32,11 @@ def mount(source, target, fstype, flags=0, data=None):
     text = [None if s is None else s.encode() for s in (source, target, fstype, data)]
     if libc.mount(text[0], text[1], text[2], ctypes.c_ulong(flags), text[3]) != 0:
         raise OSError(ctypes.get_errno(), "mount %s at %s" % (source, target))
+
+
+def umount(target):
+    if libc.umount2(target.encode(), 2) != 0:
+        raise OSError(ctypes.get_errno(), "umount %s" % target)
 
 
 def put(path, data, mode=0o600):

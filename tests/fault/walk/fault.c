@@ -2,9 +2,13 @@
 /*
  * What happens at a fault point. From the environment:
  *
- *	HOLDOVER_FAULT=NAME[@N][:kill|fail|hold],...  at the N-th passage (default
- *		the first) of point NAME be killed (the default), let the step
- *		fail, or stop until SIGCONT comes
+ *	HOLDOVER_FAULT=NAME[@N][:WHAT],...  at the N-th passage (default the
+ *		first) of point NAME
+ *			kill		be killed (the default)
+ *			fail		let the step fail
+ *			hold		stop until SIGCONT comes
+ *			children	kill the child processes, and go on
+ *			panic, reset	have the kernel panic, or restart at once
  *	HOLDOVER_FAULT=list  print all points, those that can fail with a mark
  *	HOLDOVER_FAULT_TRACE=FILE  append the name of each point that is passed
  */
@@ -70,7 +74,31 @@ static void trace(const char *name)
 	close(fd);
 }
 
-/* 'k', 'f' or 'h' if @spec, which ends at the next comma, is about this passage. */
+static void kill_children(void)
+{
+	FILE *f = fopen("/proc/thread-self/children", "re");
+	int pid;
+
+	if (!f)
+		_exit(99);
+	while (fscanf(f, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	fclose(f);
+}
+
+/* The machine ends here: the console does not come back from it. */
+static void sysrq(const char *key)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, key, 1) != 1)
+		_exit(99);
+	for (;;)
+		pause();
+}
+
+/* First letter of what is to happen if @spec, which ends at the next comma, is
+ * about this passage. */
 static char wanted(const char *spec, const char *name, unsigned int passage)
 {
 	size_t n = strlen(name);
@@ -102,6 +130,12 @@ int fault_pass(const struct fault_point *p, struct err *e)
 			raise(SIGKILL);
 		if (what == 'h')
 			raise(SIGSTOP);
+		if (what == 'c')
+			kill_children();
+		if (what == 'p')
+			sysrq("c");
+		if (what == 'r')
+			sysrq("b");
 		if (what == 'f' && p->fails)
 			return err_set(e, ERR_IO, "fault point %s", p->name);
 		spec = strchr(spec, ',');

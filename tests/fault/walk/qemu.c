@@ -9,6 +9,8 @@
  * RAM notices: that scores CORRUPT, as do RAM of another VM, RAM that is not
  * zero at a fresh start, and two processes that hold one VM's RAM (DOUBLE).
  *
+ * /bench/NAME.plugged, if there: a device was hot-plugged; /bench/NAME.snapshot:
+ * its disk has that file now.
  * /bench/NAME.mode, if there: "COMMAND WHAT [SKIP]": at that command, after
  * SKIP times without, see enum what below.
  */
@@ -358,18 +360,32 @@ static const char *machine(const char **error)
 
 static const char *blocks(const char **error)
 {
-	static char text[256];
+	static char text[384];
 	char path[128];
 
 	(void)error;
-	snprintf(path, sizeof(path), "/disk/%s.img", vm.name);
+	snprintf(path, sizeof(path), "/bench/%s.snapshot", vm.name);
+	if (access(path, F_OK))
+		snprintf(path, sizeof(path), "/disk/%s.img", vm.name);
 	if (access(path, F_OK))
 		return "[]";
 	snprintf(text, sizeof(text),
-		 "[{\"device\": \"d0\", \"inserted\": {\"ro\": false, \"image\": {\"filename\": "
-		 "\"%s\"}}}]",
-		 path);
+		 "[{\"device\": \"d0\", \"inserted\": {\"ro\": false, \"file\": \"%s\", "
+		 "\"image\": {\"filename\": \"%s\"}}}]",
+		 path, path);
 	return text;
+}
+
+static const char *devices(const char **error)
+{
+	char path[128];
+
+	(void)error;
+	snprintf(path, sizeof(path), "/bench/%s.plugged", vm.name);
+	return access(path, F_OK) ? "[{\"name\": \"type\", \"type\": \"string\"}, "
+				    "{\"name\": \"net0\", \"type\": \"child<virtio-net-pci>\"}]" :
+				    "[{\"name\": \"net1\", \"type\": \"child<e1000>\"}, "
+				    "{\"name\": \"net0\", \"type\": \"child<virtio-net-pci>\"}]";
 }
 
 static const char *nothing(const char **error)
@@ -395,6 +411,7 @@ static const struct {
 	{ "quit", quit },
 	{ "system_powerdown", quit },
 	{ "qom-get", machine },
+	{ "qom-list", devices },
 	{ "query-block", blocks },
 	{ "qmp_capabilities", nothing },
 	{ "migrate-set-capabilities", nothing },

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import time
 
-from bench import DEVICE, DEVICE_SIZE, LEDGER_SIZE, REGION, TICKET, TICKET_COPY, Wrong, get, put, \
-    remove, there
+from bench import DEVICE, DEVICE_SIZE, LEDGER_SIZE, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, TICKET, \
+    TICKET_COPY, Wrong, get, mount, put, remove, there, umount
 from walk import Life, PENDING, jumped, fresh_host, pids, repair, whole_jump
 
 SCENARIOS = []
@@ -726,6 +726,153 @@ def dies_sealed(b):
     if set(found.values()) != {"running"} or pids(b)["b"] != before["b"] or there(TICKET_COPY):
         raise Wrong("%s %s" % (found, pids(b)))
     whole_jump(b)
+
+
+@scenario
+def dies_under_the_stage(b):
+    """a QEMU that dies between seal and jump: the stage itself leaves what abort would leave"""
+    fresh_host(b)
+    before = pids(b)
+
+    def held():
+        for pid in before["a"]:
+            os.kill(pid, 9)
+            os.waitpid(pid, 0)
+
+    expect(b, b.kexec(fault="sealed_and_checked:hold", held=held), 1, "QEMU has ended", "not jumped",
+           "holdover resume --never-ran a")
+    if pids(b)["b"] != before["b"] or b.status()["b"]["state"] != "running" or there("/bench/kexec/initrd"):
+        raise Wrong("b does not run on: %s" % b.status())
+    v = b.status()["a"]
+    if (v["state"], v["record"]) != ("kept", "RELEASED") or not there(TICKET_COPY):
+        raise Wrong("a is not kept: %s" % v)
+    expect(b, b.holdover("resume", "--never-ran", "a"), 0)
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"} or pids(b)["b"] != before["b"] or there(TICKET_COPY):
+        raise Wrong("%s %s" % (found, pids(b)))
+    whole_jump(b)
+
+
+# ---- a ledger that cannot be opened while VMs are paused -------------------------------------------------
+
+def sealed_without_ledger(b):
+    fresh_host(b)
+    before = pids(b)
+    b.kexec(fault="sealed_and_checked")
+    good = ledger()
+    b.run("attacker", "version", "sb", "2", "0")
+    return before, good
+
+
+def in_place_and_never_again(b, before, good):
+    """The VMs run on, and when the ledger is back nobody can use the seals that are still in it."""
+    if pids(b) != before or there("/bench/kexec/initrd") or there(TICKET_COPY):
+        raise Wrong("not in place, or something is left: %s, now %s" % (before, pids(b)))
+    b.check_score()
+    if [s[1] for s in b.score() if s[2] == "cont" and s[4] == "postmigrate"][-2:] not in (["a", "b"], ["b", "a"]):
+        raise Wrong("not continued: %s" % b.score())
+    write_ledger(good)
+    n = len(loads(b))
+    snapshot = get(DEVICE)
+    b.reboot()
+    b.agent()
+    b.late()
+    b.holdover("resume")
+    if len(loads(b)) != n or snapshot != get(DEVICE):
+        raise Wrong("resumed from a seal whose VM ran on")
+
+
+@scenario
+def abort_without_ledger(b):
+    """abort when the ledger cannot be opened: VMs run on once kernel and tickets are gone, nothing can be resumed"""
+    before, good = sealed_without_ledger(b)
+    expect(b, b.holdover("abort"), 4, "major version", "2 VMs continued")
+    in_place_and_never_again(b, before, good)
+
+
+@scenario
+def abort_without_ledger_and_then_with(b):
+    """abort when the ledger cannot be opened, and again when it can: the seals are undone"""
+    before, good = sealed_without_ledger(b)
+    expect(b, b.holdover("abort"), 4, "major version")
+    write_ledger(good)
+    expect(b, b.holdover("abort"), 0, "2 seals undone")
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"} or pids(b) != before:
+        raise Wrong("%s %s" % (found, pids(b)))
+    whole_jump(b)
+
+
+@scenario
+def abort_without_ledger_ticket_stays(b):
+    """abort when neither ledger nor ticket can be touched: VMs stay paused, and it says exactly what to do"""
+    before, good = sealed_without_ledger(b)
+    mount("/var/lib/holdover", "/var/lib/holdover", None, MS_BIND)
+    try:
+        mount(None, "/var/lib/holdover", None, MS_BIND | MS_REMOUNT | MS_RDONLY)
+        n = len([s for s in b.score() if s[2] == "cont"])
+        expect(b, b.holdover("abort"), 4, "stays paused", "kexec -u", TICKET_COPY, "'holdover abort' continues it",
+               "vm a", "vm b")
+        if len([s for s in b.score() if s[2] == "cont"]) != n:
+            raise Wrong("continued, and could be resumed a second time: %s" % b.score())
+    finally:
+        umount("/var/lib/holdover")
+    expect(b, b.holdover("abort"), 4, "2 VMs continued")
+    in_place_and_never_again(b, before, good)
+
+
+@scenario
+def abort_without_ledger_keeps(b):
+    """abort when the ledger cannot be opened and nothing is paused: tickets and state stay for the resume"""
+    jumped(b)
+    remove(TICKET)
+    good = ledger()
+    b.run("attacker", "version", "sb", "2", "0")
+    expect(b, b.holdover("abort"), 1, "major version")
+    if not there(TICKET_COPY):
+        raise Wrong("the ticket of a jump that waits is gone")
+    write_ledger(good)
+    resumes(b)
+
+
+@scenario
+def abort_without_config(b):
+    """abort with a configuration that cannot be read: all undone, every VM runs on"""
+    fresh_host(b)
+    before = pids(b)
+    b.kexec(fault="sealed_and_checked")
+    config = get("/etc/holdover/holdover.conf")
+    put("/etc/holdover/holdover.conf", "[nonsense\n")
+    expect(b, b.holdover("abort"), 0, "holdover.conf", "2 seals undone", "2 VMs continued")
+    put("/etc/holdover/holdover.conf", config)
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"} or pids(b) != before:
+        raise Wrong("%s %s" % (found, pids(b)))
+    whole_jump(b)
+
+
+# ---- what the saved command line does not know ------------------------------------------------------------
+
+def changed_since_start(what, mark, text):
+    def f(b):
+        fresh_host(b)
+        for _ in range(2):  # after a jump it is known as well
+            before = pids(b)
+            put("/bench/a." + mark, "")
+            n = len([s for s in b.score() if s[2] == "stop"])
+            expect(b, b.holdover("check", "--kernel", "/boot/vmlinuz-t", "--initrd", "/boot/initrd-t"), 1, text)
+            expect(b, b.kexec(), 1, "a: its QEMU was changed", text, "every VM runs on")
+            if len([s for s in b.score() if s[2] == "stop"]) != n or pids(b) != before:
+                raise Wrong("paused first: %s" % b.score())
+            remove("/bench/a." + mark)
+            whole_jump(b)
+    f.__doc__ = "%s: refused by name before anything is paused" % what
+    return f
+
+
+scenarios(changed_since_start,
+          ("a device that was hot-plugged", "plugged", "device net1 (e1000)"),
+          ("a live snapshot, which changed the image", "snapshot", "drive d0: /bench/a.snapshot"))
 
 
 def continued_by_somebody(point, name):

@@ -445,8 +445,8 @@ def case(b, w, point, n, then):
 
 
 # Where the ledger says something else than a moment before.
-TELLING = ("vm_sealed", "seal_read_back", "sealed_and_checked", "frozen", "vm_aborted", "vm_unsealed",
-           "kernel_dropped", "kernel_unloaded", "claimed", "released", "vm_continued",
+TELLING = ("vm_sealed", "seal_read_back", "sealed_and_checked", "frozen", "vm_unsealed",
+           "kernel_unloaded", "claimed", "released", "vm_continued",
            "running_recorded", "vm_consumed")
 
 
