@@ -9,8 +9,6 @@
  * RAM notices: that scores CORRUPT, as do RAM of another VM, RAM that is not
  * zero at a fresh start, and two processes that hold one VM's RAM (DOUBLE).
  *
- * /bench/NAME.plugged, if there: a device was hot-plugged; /bench/NAME.snapshot:
- * its disk has that file now.
  * /bench/NAME.mode, if there: "COMMAND WHAT [SKIP]": at that command, after
  * SKIP times without, see enum what below.
  */
@@ -29,6 +27,7 @@
 
 #include "io.h"
 #include "json.h"
+#include "qemu_answers.h"
 
 #define MONITORS 2
 #define PAGE 4096
@@ -274,19 +273,6 @@ static const char *query_migrate(const char **error)
 	return *vm.migrate ? text : ok;
 }
 
-static const char *query_caps(const char **error)
-{
-	(void)error;
-	return "[{\"capability\": \"x-ignore-shared\", \"state\": false}, "
-	       "{\"capability\": \"events\", \"state\": false}]";
-}
-
-static const char *query_params(const char **error)
-{
-	(void)error;
-	return "{\"max-bandwidth\": 134217728, \"mode\": \"normal\"}";
-}
-
 static const char *take_fd(const char **error)
 {
 	if (vm.state_fd >= 0)
@@ -352,40 +338,16 @@ static const char *quit(const char **error)
 	exit(0);
 }
 
-static const char *machine(const char **error)
-{
-	(void)error;
-	return "\"pc-q35-10.0-machine\"";
-}
-
 static const char *blocks(const char **error)
 {
-	static char text[384];
-	char path[128];
-
 	(void)error;
-	snprintf(path, sizeof(path), "/bench/%s.snapshot", vm.name);
-	if (access(path, F_OK))
-		snprintf(path, sizeof(path), "/disk/%s.img", vm.name);
-	if (access(path, F_OK))
-		return "[]";
-	snprintf(text, sizeof(text),
-		 "[{\"device\": \"d0\", \"inserted\": {\"ro\": false, \"file\": \"%s\", "
-		 "\"image\": {\"filename\": \"%s\"}}}]",
-		 path, path);
-	return text;
+	return answer_blocks(vm.name);
 }
 
 static const char *devices(const char **error)
 {
-	char path[128];
-
 	(void)error;
-	snprintf(path, sizeof(path), "/bench/%s.plugged", vm.name);
-	return access(path, F_OK) ? "[{\"name\": \"type\", \"type\": \"string\"}, "
-				    "{\"name\": \"net0\", \"type\": \"child<virtio-net-pci>\"}]" :
-				    "[{\"name\": \"net1\", \"type\": \"child<e1000>\"}, "
-				    "{\"name\": \"net0\", \"type\": \"child<virtio-net-pci>\"}]";
+	return answer_devices(vm.name);
 }
 
 static const char *nothing(const char **error)
@@ -402,15 +364,15 @@ static const struct {
 	{ "stop", stop },
 	{ "cont", cont },
 	{ "query-migrate", query_migrate },
-	{ "query-migrate-capabilities", query_caps },
-	{ "query-migrate-parameters", query_params },
+	{ "query-migrate-capabilities", answer_caps },
+	{ "query-migrate-parameters", answer_params },
 	{ "add-fd", take_fd },
 	{ "getfd", take_fd },
 	{ "migrate", migrate },
 	{ "migrate-incoming", migrate_incoming },
 	{ "quit", quit },
 	{ "system_powerdown", quit },
-	{ "qom-get", machine },
+	{ "qom-get", answer_machine },
 	{ "qom-list", devices },
 	{ "query-block", blocks },
 	{ "qmp_capabilities", nothing },
