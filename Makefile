@@ -15,7 +15,7 @@
 #   LDFLAGS      more flags for linking the programs               (empty)
 #   SIZE_MAX     bytes that a stripped program may have            (716800)
 #   VERSION      version text                                      (git describe, else file VERSION)
-#   FUZZ_TIME    seconds a fuzzer runs in `make fuzz`              (60)
+#   MINUTES      how long each fuzzer runs in `make fuzz`          (1)
 #
 # Layers: deps/ gives static libraries, lib/*.c becomes build/musl/libholdover.a, and
 #   build/holdover        = kexec-stage/*.c + agent/*.c without agent/main.c + lib
@@ -32,10 +32,10 @@ endif
 CLANG ?= clang
 CFLAGS ?= -Os -g
 SIZE_MAX ?= 716800
-FUZZ_TIME ?= 60
+MINUTES ?= 1
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 
-export CC MUSL_CC DEPS_DIR SIZE_MAX FUZZ_TIME
+export CC MUSL_CC DEPS_DIR SIZE_MAX
 
 # as many jobs as processors, unless -j says otherwise
 ifeq ($(MAKELEVEL),0)
@@ -106,7 +106,7 @@ endef
 # ---- main targets ------------------------------------------------------------------------------
 
 .PHONY: all deps packages check check-all check-fast demo install uninstall clean distclean format lint fuzz \
-	cycles bench help tests faulty clang FORCE
+	cycles bench help tests faulty clang fuzzers fuzz-smoke valgrind FORCE
 
 all: $(programs)
 
@@ -121,7 +121,8 @@ help:
 	@echo 'deps        fetch and build the pinned libraries'
 	@echo 'packages    the Debian packages that building and testing need: install or name them'
 	@echo 'format      clang-format over the C sources'
-	@echo 'fuzz        each fuzzer of tests/fuzz for FUZZ_TIME seconds'
+	@echo 'fuzz        each fuzzer of tests/fuzz for MINUTES minutes'
+	@echo 'valgrind    the native tests under valgrind, without a finding'
 	@echo 'bench       sizes and times, no verdict'
 	$(if $(wildcard tests/boot/cycles),@echo 'cycles      many jumps in a row')
 	@echo 'clean       remove what was built here; distclean: the libraries and images too'
@@ -274,7 +275,7 @@ clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test
 
 fuzzers := $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
 
-$(B)/fuzz/libtested.a: $(call objs,fuzz,$(lib_src) $(agent_src) $(stage_src))
+$(B)/fuzz/libtested.a: $(call objs,fuzz,$(lib_src) agent/params.c)
 
 $(fuzzers): $(B)/fuzz/%: $(B)/fuzz/%.o $(B)/fuzz/libtested.a
 	$(say) LINK $@
@@ -295,7 +296,12 @@ demo: packages
 	$(Q)tests/boot/demo
 
 fuzz: $(fuzzers)
-	$(Q)tests/fuzz/run $(FUZZ_TIME) $(fuzzers)
+	$(Q)tests/fuzz/run $(MINUTES) $(fuzzers)
+
+fuzzers: $(fuzzers)
+
+fuzz-smoke: $(fuzzers)
+	$(Q)tests/fuzz/run smoke $(fuzzers)
 
 # Every boot scenario, also those that do not fit into CI's time.
 check-all: packages

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "fuzz.h"
 #include "kexec.h"
+#include "params.h"
 #include "pmem_internal.h"
 
 static int quote_open(const char *text)
@@ -19,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = fuzz_text(data, size);
 	struct pmem_range ranges[PMEM_RANGES_MAX];
 	struct err e = { 0 };
+	struct params params;
+	char complaint[64];
 	char *next;
 	int n;
 
@@ -42,6 +45,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	}
 	free(next);
+	params_parse(text, &params, complaint, sizeof(complaint));
+	if (params.timeout_ms < 1000 || params.timeout_ms > PARAMS_TIMEOUT_MAX_S * 1000 ||
+	    strlen(complaint) >= sizeof(complaint))
+		abort();
 	free(text);
 	return 0;
 }
