@@ -10,7 +10,8 @@ static enum decision keep(struct err *why, enum err_kind kind, const char *text)
 }
 
 static enum decision decide_state(const struct vm_record *rec, const uint8_t boot_id[16],
-				  enum restore_who who, bool never_ran, struct err *why)
+				  enum restore_who who, bool never_ran, unsigned int attempts,
+				  struct err *why)
 {
 	bool same_boot = !memcmp(rec->boot_id, boot_id, 16);
 
@@ -22,7 +23,7 @@ static enum decision decide_state(const struct vm_record *rec, const uint8_t boo
 				    "'holdover abort'");
 		return DECIDE_RESUME;
 	case VM_CLAIMED:
-		if (who != RESTORE_OPERATOR && rec->attempt >= CLAIM_ATTEMPTS_MAX)
+		if (who != RESTORE_OPERATOR && rec->attempt >= (attempts ? attempts : VM_ATTEMPTS))
 			return keep(why, ERR_REFUSED,
 				    "resuming it was tried too often; find the cause, then run "
 				    "'holdover resume NAME'");
@@ -53,13 +54,14 @@ static enum decision decide_state(const struct vm_record *rec, const uint8_t boo
 
 enum decision decide_resume(const struct vm_record *rec, uint64_t generation,
 			    const uint8_t ticket_id[16], const uint8_t boot_id[16],
-			    enum restore_who who, bool never_ran, struct err *why)
+			    enum restore_who who, bool never_ran, unsigned int attempts,
+			    struct err *why)
 {
 	/* A record of another jump says nothing about this manifest's state. */
 	if (rec->state != VM_NONE &&
 	    (rec->generation != generation || memcmp(rec->ticket_id, ticket_id, 16)))
 		return keep(why, ERR_STALE, "its state record belongs to another jump");
-	return decide_state(rec, boot_id, who, never_ran, why);
+	return decide_state(rec, boot_id, who, never_ran, attempts, why);
 }
 
 int decide_canary(enum canary_mode mode, bool second_copy, enum vm_state state, struct err *why)
@@ -95,4 +97,35 @@ enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool r
 	if (who == RESTORE_AGENT && !never_mends[kind])
 		return AFTER_LATER;
 	return AFTER_KEEP;
+}
+
+enum policy decide_policy(enum vm_on_failure on_failure, enum err_kind why,
+			  const struct vm_record *rec, const uint8_t boot_id[16])
+{
+	bool same_boot = !memcmp(rec->boot_id, boot_id, 16);
+
+	if (on_failure == VM_FAIL_KEEP || why == ERR_ABSENT || why == ERR_STALE)
+		return POLICY_KEEP;
+	switch (rec->state) {
+	case VM_SEALED:
+		/* Sealed here: the jump has not happened. */
+		if (same_boot)
+			return POLICY_KEEP;
+		break;
+	case VM_RELEASED:
+		/* Released here: its QEMU may be alive. */
+		if (same_boot)
+			return POLICY_KEEP;
+		break;
+	case VM_CLAIMED:
+	case VM_FAILED:
+		break;
+	case VM_RUNNING:
+	case VM_ABORTED:
+	case VM_CONSUMED:
+	case VM_NONE:
+	case VM_STATES:
+		return POLICY_KEEP;
+	}
+	return on_failure == VM_FAIL_COLD_BOOT ? POLICY_COLD_BOOT : POLICY_GIVE_UP;
 }

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "ledger.h"
+#include "vm.h"
 
 /** enum restore_who - on whose behalf a resume runs */
 enum restore_who {
@@ -12,10 +13,6 @@ enum restore_who {
 	RESTORE_LATE,	  /* the early unit of the real root */
 	RESTORE_OPERATOR, /* `holdover resume NAME` */
 };
-
-/** How often a claim may be made: a claimed VM's vCPUs have not run, so trying
- * again is safe; a state that fails each time must not fail for ever. */
-#define CLAIM_ATTEMPTS_MAX 3
 
 /** enum decision - what to do with a VM that the manifest lists */
 enum decision {
@@ -30,11 +27,13 @@ enum decision {
  * @generation, @ticket_id: of the manifest at hand
  * @boot_id: of this boot
  * @never_ran: the operator vouches that a RELEASED VM never ran
+ * @attempts: how often the boot may claim it; 0: VM_ATTEMPTS
  * @why: filled in for KEEP: STALE or REFUSED with the reason and the remedy
  */
 enum decision decide_resume(const struct vm_record *rec, uint64_t generation,
 			    const uint8_t ticket_id[16], const uint8_t boot_id[16],
-			    enum restore_who who, bool never_ran, struct err *why);
+			    enum restore_who who, bool never_ran, unsigned int attempts,
+			    struct err *why);
 
 /**
  * decide_canary() - may a VM be resumed that has canaries of @mode?
@@ -61,5 +60,26 @@ enum aftermath {
  *	ran since: of one that died or hung in between nobody knows
  */
 enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool released);
+
+/** enum policy - what the boot does with a VM that it could not resume */
+enum policy {
+	POLICY_KEEP,	  /* leave all of it to an operator */
+	POLICY_COLD_BOOT, /* give up the state, start afresh */
+	POLICY_GIVE_UP,	  /* give up the state, leave it off */
+};
+
+/**
+ * decide_policy() - in the complete system, when the boot's last attempt is over
+ * @on_failure: the VM's
+ * @why: of the failure, or of not trying
+ * @rec: its record as it is now
+ * @boot_id: of this boot
+ *
+ * A state is only given up if it is known to be of this VM and this jump and
+ * the boot cannot use it, and only if a fresh start has a chance: what is
+ * absent (a disk, QEMU) is absent for that too, and may come back.
+ */
+enum policy decide_policy(enum vm_on_failure on_failure, enum err_kind why,
+			  const struct vm_record *rec, const uint8_t boot_id[16]);
 
 #endif

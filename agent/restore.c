@@ -46,9 +46,14 @@ struct job {
 };
 
 static const char *const result_names[] = {
-	[RESTORE_NOT_TRIED] = "done before", [RESTORE_RUNNING] = "running",
-	[RESTORE_LATER] = "later",	     [RESTORE_KEPT] = "kept",
-	[RESTORE_FAILED] = "failed",	     [RESTORE_UNDECIDED] = "under way",
+	[RESTORE_NOT_TRIED] = "done before",
+	[RESTORE_RUNNING] = "running",
+	[RESTORE_LATER] = "later",
+	[RESTORE_KEPT] = "kept",
+	[RESTORE_COLD_BOOTED] = "cold-booted",
+	[RESTORE_GIVEN_UP] = "given up",
+	[RESTORE_FAILED] = "failed",
+	[RESTORE_UNDECIDED] = "under way",
 };
 
 const char *restore_result_name(enum restore_result r)
@@ -77,7 +82,7 @@ static bool consider(struct job *j)
 		return false;
 	}
 	switch (decide_resume(&j->rec, r->m.generation, r->ticket_id, r->boot_id, r->who,
-			      r->never_ran, e)) {
+			      r->never_ran, j->mv->vm.attempts, e)) {
 	case DECIDE_NOTHING:
 		j->out->result = RESTORE_NOT_TRIED;
 		return false;
@@ -338,8 +343,9 @@ static int by_priority(const void *a, const void *b)
 	return strcmp(x->vm.name, y->vm.name);
 }
 
-static void count(struct restore_report *report)
+void restore_count(struct restore_report *report)
 {
+	report->running = report->failed = report->kept = report->later = 0;
 	for (unsigned int i = 0; i < report->vms; i++) {
 		const struct restore_outcome *o = &report->vm[i];
 
@@ -389,6 +395,6 @@ int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
 	plan_run(plans, nplans);
 	for (unsigned int i = 0; i < n; i++)
 		job_end(&jobs[i]);
-	count(report);
+	restore_count(report);
 	return 0;
 }

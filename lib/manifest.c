@@ -194,6 +194,16 @@ static void put_devices(struct writer *w, const struct manifest_vm *v)
 	put(w, "devices", arr);
 }
 
+static void put_limits(struct writer *w, const struct vm *vm)
+{
+	struct writer in = inner(w);
+
+	for (unsigned int i = 0; i < VM_LIMITS; i++)
+		if (vm->limits[i])
+			put_u64(&in, vm_limit_key((enum vm_limit)i), vm->limits[i]);
+	put_inner(w, "limits", &in);
+}
+
 static void put_vm(struct writer *w, const struct manifest_vm *v)
 {
 	yyjson_mut_val *args = yyjson_mut_arr(w->doc);
@@ -212,6 +222,12 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	put(w, "args", args);
 	put_str(w, "placement", vm_placement_name(vm->placement));
 	put_str(w, "on_failure", vm_on_failure_name(vm->on_failure));
+	if (vm->failure_unit)
+		put_str(w, "failure_unit", vm->failure_unit);
+	if (vm->attempts)
+		put_u64(w, "attempts", vm->attempts);
+	put_str(w, "on_kexec", vm_on_kexec_name(vm->on_kexec));
+	put_limits(w, vm);
 	put_int(w, "priority", vm->priority);
 	put_int(w, "timeout_ms", vm->timeout_ms);
 	extent = inner(w);

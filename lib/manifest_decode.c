@@ -58,6 +58,37 @@ static int decode_args(yyjson_val *obj, struct vm *vm, struct err *e)
 	return 0;
 }
 
+/* Members that a stage may not have known. */
+static int decode_newer(yyjson_val *obj, struct vm *vm, struct err *e)
+{
+	const char *on_kexec;
+	uint64_t attempts;
+	yyjson_val *limits;
+
+	if (yyjson_obj_get(obj, "attempts")) {
+		if (json_u64(obj, "attempts", VM_ATTEMPTS_MAX, &attempts, e) < 0)
+			return -1;
+		vm->attempts = (unsigned int)attempts;
+	}
+	if (yyjson_obj_get(obj, "failure_unit") &&
+	    dup_str(obj, "failure_unit", &vm->failure_unit, e) < 0)
+		return -1;
+	if (yyjson_obj_get(obj, "on_kexec") &&
+	    (json_str(obj, "on_kexec", &on_kexec, e) < 0 ||
+	     vm_on_kexec_parse(on_kexec, &vm->on_kexec, e) < 0))
+		return -1;
+	if (!yyjson_obj_get(obj, "limits"))
+		return 0;
+	if (json_obj(obj, "limits", &limits, e) < 0)
+		return -1;
+	for (unsigned int i = 0; i < VM_LIMITS; i++)
+		if (yyjson_obj_get(limits, vm_limit_key((enum vm_limit)i)) &&
+		    json_u64(limits, vm_limit_key((enum vm_limit)i), UINT64_MAX, &vm->limits[i], e) <
+			    0)
+			return -1;
+	return 0;
+}
+
 static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
 {
 	const char *placement, *on_failure;
@@ -72,7 +103,7 @@ static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
 		return -1;
 	vm->priority = (int)priority;
 	vm->timeout_ms = (int)timeout;
-	return 0;
+	return decode_newer(obj, vm, e);
 }
 
 static int decode_vm(yyjson_val *obj, struct vm *vm, struct err *e)

@@ -236,7 +236,8 @@ static int spawn(const struct qemu_launch *launch, struct child *c, struct qemu_
 	close(steal_fd(&failed_w));
 	FAULT(qemu_forked);
 	if (launch->scope &&
-	    unit_start_scope(launch->scope, launch->vm->name, p.pid, SCOPE_TIMEOUT_MS, e) < 0)
+	    unit_start_scope(launch->scope, launch->vm->name, p.pid, launch->vm->limits,
+			     SCOPE_TIMEOUT_MS, e) < 0)
 		return err_wrap(e, "scope %s", launch->scope);
 	if (qemu_start_time(p.pid, &p.start_time, e) < 0 ||
 	    (launch->born && launch->born(launch->ctx, &p, e) < 0))

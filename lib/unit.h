@@ -8,6 +8,7 @@
 #define HOLDOVER_UNIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "err.h"
@@ -29,10 +30,12 @@ _must_check_ int unit_scope_name(const char *vm_name, char *out, size_t size, st
  * @scope: unit name
  * @description: shown by systemctl
  * @pid: process to put into it; must not have been started by systemd
+ * @limits: struct vm's, or NULL
  * @timeout_ms: for the whole of it
  *
  * Slice machine.slice, DefaultDependencies=no, Conflicts=/Before= of the
- * shutdown targets (poweroff, reboot, halt; kexec left out), CollectMode
+ * shutdown targets (poweroff, reboot, halt; kexec left out), Before= and Wants=
+ * of holdover-guests.service, which is therefore stopped first, CollectMode
  * inactive-or-failed, and on systemd >= 255 SurviveFinalKillSignal.
  * IgnoreOnIsolate is a scope's default. A failed scope that is left over under
  * the name is reset; one whose last process has just ended is waited for, up
@@ -45,6 +48,22 @@ _must_check_ int unit_scope_name(const char *vm_name, char *out, size_t size, st
  * must not say Hello: that is a message to a bus daemon.
  */
 _must_check_ int unit_start_scope(const char *scope, const char *description, pid_t pid,
-				  int timeout_ms, struct err *e);
+				  const uint64_t *limits, int timeout_ms, struct err *e);
+
+/** unit_start() - have @unit started, without waiting for it. @mode: of the job,
+ * "replace" or "replace-irreversibly". REFUSED in the manager's own words. */
+_must_check_ int unit_start(const char *unit, const char *mode, struct err *e);
+
+/** unit_is_starting() - does a job for @unit wait or run? Of kexec.target and
+ * its like: is the machine on its way there? */
+_must_check_ int unit_is_starting(const char *unit, bool *out, struct err *e);
+
+/** unit_related() - is @other in the list @dependency ("Requires", "Conflicts",
+ * ...) of @unit? */
+_must_check_ int unit_related(const char *unit, const char *dependency, const char *other,
+			      bool *out, struct err *e);
+
+/** unit_systemd_version() - 0 if it does not say. */
+_must_check_ int unit_systemd_version(unsigned int *out, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "scope.h"
+#include "vm.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
@@ -29,6 +30,13 @@ static bool property(DBusMessageIter *list, const char *name, const char *type,
 static bool fill_string(DBusMessageIter *it, const void *value)
 {
 	return dbus_message_iter_append_basic(it, DBUS_TYPE_STRING, value);
+}
+
+static bool fill_u64(DBusMessageIter *it, const void *value)
+{
+	const dbus_uint64_t n = *(const uint64_t *)value;
+
+	return dbus_message_iter_append_basic(it, DBUS_TYPE_UINT64, &n);
 }
 
 static bool fill_bool(DBusMessageIter *it, const void *value)
@@ -60,12 +68,26 @@ static bool fill_pid(DBusMessageIter *it, const void *value)
 		dbus_message_iter_close_container(it, &array);
 }
 
+static bool limits(DBusMessageIter *list, const uint64_t *value)
+{
+	bool ok = true;
+
+	for (unsigned int i = 0; ok && value && i < VM_LIMITS; i++)
+		ok = !value[i] ||
+			property(list, vm_limit_property((enum vm_limit)i), "t", fill_u64, &value[i]);
+	return ok;
+}
+
 /* Default dependencies would stop the scope at the switch to the real root and
- * at kexec; the three targets stop it when the machine really goes down. */
+ * at kexec; the three targets stop it when the machine really goes down, after
+ * the service that shuts the guests down in order. */
 static bool properties(DBusMessageIter *args, const struct unit_scope *s)
 {
 	static const char *const targets[] = { "poweroff.target", "reboot.target", "halt.target",
 					       NULL };
+	static const char *const guests[] = { "holdover-guests.service", NULL };
+	static const char *const before[] = { "poweroff.target", "reboot.target", "halt.target",
+					      "holdover-guests.service", NULL };
 	static const char *const slice = "machine.slice", *const collect = "inactive-or-failed";
 	const dbus_bool_t no = FALSE, yes = TRUE;
 	DBusMessageIter list;
@@ -77,7 +99,8 @@ static bool properties(DBusMessageIter *args, const struct unit_scope *s)
 		property(&list, "DefaultDependencies", "b", fill_bool, &no) &&
 		property(&list, "CollectMode", "s", fill_string, &collect) &&
 		property(&list, "Conflicts", "as", fill_strings, targets) &&
-		property(&list, "Before", "as", fill_strings, targets) &&
+		property(&list, "Before", "as", fill_strings, before) &&
+		property(&list, "Wants", "as", fill_strings, guests) && limits(&list, s->limits) &&
 		(!s->survive || property(&list, "SurviveFinalKillSignal", "b", fill_bool, &yes)) &&
 		dbus_message_iter_close_container(args, &list);
 }
@@ -114,6 +137,18 @@ static DBusMessage *with_strings(DBusMessage *msg, const char *a, const char *b)
 DBusMessage *unit_msg_reset_failed(const char *name)
 {
 	return with_strings(method(SYSTEMD_MANAGER, "ResetFailedUnit"), name, NULL);
+}
+
+DBusMessage *unit_msg_start_unit(const char *name, const char *mode)
+{
+	return with_strings(method(SYSTEMD_MANAGER, "StartUnit"), name, mode);
+}
+
+DBusMessage *unit_msg_property(const char *path, const char *interface, const char *name)
+{
+	return with_strings(dbus_message_new_method_call(SYSTEMD, path,
+							 "org.freedesktop.DBus.Properties", "Get"),
+			    interface, name);
 }
 
 DBusMessage *unit_msg_version(void)

@@ -4,19 +4,9 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char *const placement_names[] = {
-	[VM_PLACE_SYSROOT] = "sysroot",
-	[VM_PLACE_LATE] = "late",
-};
-
-static const char *const on_failure_names[] = {
-	[VM_FAIL_KEEP] = "keep",
-	[VM_FAIL_COLD_BOOT] = "cold-boot",
-	[VM_FAIL_IGNORE] = "ignore",
-};
-
 void vm_free(struct vm *vm)
 {
+	free(vm->failure_unit);
 	free(vm->qemu);
 	free(vm->machine);
 	free(vm->memdev);
@@ -191,51 +181,14 @@ int vm_check(const struct vm *vm, struct err *e)
 			       vm->memdev ? vm->memdev : "");
 	if (vm->timeout_ms <= 0)
 		return err_set(e, ERR_USAGE, "timeout must be at least 1");
+	if (vm->attempts > VM_ATTEMPTS_MAX)
+		return err_set(e, ERR_USAGE, "attempts must be from 1 to %d", VM_ATTEMPTS_MAX);
+	if (vm->failure_unit && vm_failure_unit_check(vm->failure_unit, e) < 0)
+		return -1;
+	for (unsigned int i = 0; i < VM_LIMITS; i++)
+		if (vm_limit_check((enum vm_limit)i, vm->limits[i], e) < 0)
+			return -1;
 	if (args_check(vm, e) < 0)
 		return -1;
 	return backend_check(vm, e);
-}
-
-static int name_index(const char *s, const char *const *names, size_t n, const char *what,
-		      struct err *e)
-{
-	char list[128] = "";
-
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(s, names[i]))
-			return (int)i;
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i ? ", " : "",
-			 names[i]);
-	}
-	return err_set(e, ERR_USAGE, "%s: '%.40s' is none of %s", what, s, list);
-}
-
-const char *vm_placement_name(enum vm_placement p)
-{
-	return placement_names[p];
-}
-
-const char *vm_on_failure_name(enum vm_on_failure f)
-{
-	return on_failure_names[f];
-}
-
-int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e)
-{
-	int i = name_index(s, placement_names, ARRAY_LEN(placement_names), "placement", e);
-
-	if (i < 0)
-		return -1;
-	*out = (enum vm_placement)i;
-	return 0;
-}
-
-int vm_on_failure_parse(const char *s, enum vm_on_failure *out, struct err *e)
-{
-	int i = name_index(s, on_failure_names, ARRAY_LEN(on_failure_names), "on-failure", e);
-
-	if (i < 0)
-		return -1;
-	*out = (enum vm_on_failure)i;
-	return 0;
 }

@@ -26,6 +26,27 @@ enum vm_placement { VM_PLACE_SYSROOT, VM_PLACE_LATE };
 /** enum vm_on_failure - what becomes of a VM that could not be resumed */
 enum vm_on_failure { VM_FAIL_KEEP, VM_FAIL_COLD_BOOT, VM_FAIL_IGNORE };
 
+/** enum vm_on_kexec - what a kexec.target that `holdover kexec` has not started
+ * does with the VM */
+enum vm_on_kexec { VM_KEXEC_STOP, VM_KEXEC_HOLD };
+
+/** enum vm_limit - resource limits of the VM's scope, systemd.resource-control(5) */
+enum vm_limit {
+	VM_CPU_WEIGHT,
+	VM_CPU_QUOTA,
+	VM_IO_WEIGHT,
+	VM_MEMORY_HIGH,
+	VM_MEMORY_MAX,
+	VM_TASKS_MAX,
+	VM_LIMITS,
+};
+
+/* How often a claim may be made unless the VM says otherwise: a claimed VM's
+ * vCPUs have not run, so trying again is safe; a state that fails each time
+ * must not fail for ever. */
+#define VM_ATTEMPTS 3
+#define VM_ATTEMPTS_MAX 100
+
 /**
  * struct vm - what QEMU is started from
  * @name: [A-Za-z0-9][A-Za-z0-9_.-]*, at most VM_NAME_MAX bytes, never a path
@@ -41,6 +62,11 @@ enum vm_on_failure { VM_FAIL_KEEP, VM_FAIL_COLD_BOOT, VM_FAIL_IGNORE };
  * @nargs: number of @args
  * @placement: see enum vm_placement
  * @on_failure: see enum vm_on_failure
+ * @failure_unit: template of the unit to start when it could not be resumed,
+ *	"NAME@.service"; NULL for none
+ * @attempts: how often the boot may claim it; 0: VM_ATTEMPTS
+ * @on_kexec: see enum vm_on_kexec
+ * @limits: of its scope, in the manager's units; 0: none
  * @priority: lower is started first; default 100
  * @timeout_ms: deadline of one resume from spawn to RUNNING
  */
@@ -54,6 +80,10 @@ struct vm {
 	unsigned int nargs;
 	enum vm_placement placement;
 	enum vm_on_failure on_failure;
+	char *failure_unit;
+	unsigned int attempts;
+	enum vm_on_kexec on_kexec;
+	uint64_t limits[VM_LIMITS];
 	int priority;
 	int timeout_ms;
 };
@@ -78,12 +108,31 @@ _must_check_ int vm_check(const struct vm *vm, struct err *e);
 /** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
  * args (continuation lines allowed), placement = sysroot|late,
- * on-failure = keep|cold-boot|ignore, priority, timeout (seconds). */
+ * on-failure = keep|cold-boot|ignore, on-failure-unit, attempts,
+ * on-kexec = stop|hold, the limits, priority, timeout (seconds). */
 _must_check_ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e);
 
 const char *vm_placement_name(enum vm_placement p);
 const char *vm_on_failure_name(enum vm_on_failure f);
 _must_check_ int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e);
 _must_check_ int vm_on_failure_parse(const char *s, enum vm_on_failure *out, struct err *e);
+const char *vm_on_kexec_name(enum vm_on_kexec k);
+_must_check_ int vm_on_kexec_parse(const char *s, enum vm_on_kexec *out, struct err *e);
+
+/** vm_failure_unit_check() - USAGE unless @name is the template of a service,
+ * which an instance can be put into. */
+_must_check_ int vm_failure_unit_check(const char *name, struct err *e);
+
+/** vm_failure_instance() - NULL, or "NAME@VM.service", owned by the caller. */
+char *vm_failure_instance(const struct vm *vm);
+
+/** vm_limit_key() - of holdover-vm(5); vm_limit_property() - systemd's, of type t. */
+const char *vm_limit_key(enum vm_limit l);
+const char *vm_limit_property(enum vm_limit l);
+bool vm_limit_find(const char *key, enum vm_limit *out);
+/** vm_limit_parse() - into the manager's unit; USAGE naming the key. */
+_must_check_ int vm_limit_parse(enum vm_limit l, const char *text, uint64_t *out, struct err *e);
+/** vm_limit_check() - the range, of a value from wherever; 0 passes. */
+_must_check_ int vm_limit_check(enum vm_limit l, uint64_t value, struct err *e);
 
 #endif

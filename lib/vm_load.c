@@ -47,17 +47,43 @@ static int parse_priority(const char *value, int *out, struct err *e)
 	return 0;
 }
 
-/* A promise that nothing keeps would be found out in the worst moment. */
-static int parse_on_failure(const char *value, enum vm_on_failure *out, struct err *e)
+static int parse_attempts(const char *value, unsigned int *out, struct err *e)
 {
-	if (vm_on_failure_parse(value, out, e) < 0)
-		return -1;
-	if (*out != VM_FAIL_KEEP)
-		return err_set(e, ERR_USAGE,
-			       "on-failure: this version can only keep a VM that it could not resume, "
-			       "not '%s' it; write 'on-failure = keep'",
-			       value);
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(value, &end, 10);
+	if (errno || end == value || *end || n < 1 || n > VM_ATTEMPTS_MAX)
+		return err_set(e, ERR_USAGE, "attempts: '%.40s' is not a number from 1 to %d",
+			       value, VM_ATTEMPTS_MAX);
+	*out = (unsigned int)n;
 	return 0;
+}
+
+/* What becomes of the VM when, and how much of the host it may have. */
+static int set_policy(struct vm *vm, const char *key, const char *value, struct err *e)
+{
+	enum vm_limit limit;
+
+	if (!strcmp(key, "placement"))
+		return vm_placement_parse(value, &vm->placement, e);
+	if (!strcmp(key, "on-failure"))
+		return vm_on_failure_parse(value, &vm->on_failure, e);
+	if (!strcmp(key, "on-failure-unit"))
+		return config_set_string(&vm->failure_unit, value, e);
+	if (!strcmp(key, "on-kexec"))
+		return vm_on_kexec_parse(value, &vm->on_kexec, e);
+	if (!strcmp(key, "attempts"))
+		return parse_attempts(value, &vm->attempts, e);
+	if (!strcmp(key, "priority"))
+		return parse_priority(value, &vm->priority, e);
+	if (!strcmp(key, "timeout"))
+		return config_parse_seconds(value, &vm->timeout_ms, e) < 0 ? err_wrap(e, "timeout") :
+									     0;
+	if (vm_limit_find(key, &limit))
+		return vm_limit_parse(limit, value, &vm->limits[limit], e);
+	return config_unknown("vm", key, e);
 }
 
 static int set_vm(struct load *l, const char *key, const char *value, struct err *e)
@@ -74,16 +100,7 @@ static int set_vm(struct load *l, const char *key, const char *value, struct err
 		return config_set_string(&vm->memdev, value, e);
 	if (!strcmp(key, "memory"))
 		return io_parse_size(value, &vm->memory, e) < 0 ? err_wrap(e, "memory") : 0;
-	if (!strcmp(key, "placement"))
-		return vm_placement_parse(value, &vm->placement, e);
-	if (!strcmp(key, "on-failure"))
-		return parse_on_failure(value, &vm->on_failure, e);
-	if (!strcmp(key, "priority"))
-		return parse_priority(value, &vm->priority, e);
-	if (!strcmp(key, "timeout"))
-		return config_parse_seconds(value, &vm->timeout_ms, e) < 0 ? err_wrap(e, "timeout") :
-									     0;
-	return config_unknown("vm", key, e);
+	return set_policy(vm, key, value, e);
 }
 
 static int set_key(void *ctx, const char *section, const char *key, const char *value, bool more,

@@ -49,6 +49,11 @@ static void note_value(DBusMessageIter *it)
 		snprintf(text, sizeof(text), "'%s'", v.str);
 		note(text);
 		break;
+	case DBUS_TYPE_UINT64:
+		dbus_message_iter_get_basic(it, &v);
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)v.u64);
+		note(text);
+		break;
 	case DBUS_TYPE_UINT32:
 		dbus_message_iter_get_basic(it, &v);
 		snprintf(text, sizeof(text), "%u", v.u32);
@@ -170,12 +175,52 @@ static void reply_version(DBusMessage *call, const char *text)
 	send_message(msg);
 }
 
+static void reply_job_id(DBusMessage *call, dbus_uint32_t id)
+{
+	DBusMessage *msg = dbus_message_new_method_return(call);
+	DBusMessageIter it, variant, pair;
+	const char *path = JOB;
+
+	require(msg != NULL);
+	dbus_message_iter_init_append(msg, &it);
+	require(dbus_message_iter_open_container(&it, DBUS_TYPE_VARIANT, "(uo)", &variant) &&
+		dbus_message_iter_open_container(&variant, DBUS_TYPE_STRUCT, NULL, &pair) &&
+		dbus_message_iter_append_basic(&pair, DBUS_TYPE_UINT32, &id) &&
+		dbus_message_iter_append_basic(&pair, DBUS_TYPE_OBJECT_PATH, &path) &&
+		dbus_message_iter_close_container(&variant, &pair) &&
+		dbus_message_iter_close_container(&it, &variant));
+	send_message(msg);
+}
+
+static void reply_strings(DBusMessage *call, const char *words)
+{
+	DBusMessage *msg = dbus_message_new_method_return(call);
+	DBusMessageIter it, variant, array;
+	char copy[200], *rest = copy;
+	const char *word;
+
+	snprintf(copy, sizeof(copy), "%s", words);
+	require(msg != NULL);
+	dbus_message_iter_init_append(msg, &it);
+	require(dbus_message_iter_open_container(&it, DBUS_TYPE_VARIANT, "as", &variant) &&
+		dbus_message_iter_open_container(&variant, DBUS_TYPE_ARRAY, "s", &array));
+	while ((word = strsep(&rest, " ")))
+		require(dbus_message_iter_append_basic(&array, DBUS_TYPE_STRING, &word));
+	require(dbus_message_iter_close_container(&variant, &array) &&
+		dbus_message_iter_close_container(&it, &variant));
+	send_message(msg);
+}
+
 static void step(const char *verb, const char *arg, DBusMessage *call)
 {
 	char words[200];
 
 	if (!strcmp(verb, "version")) {
 		reply_version(call, arg);
+	} else if (!strcmp(verb, "job-id")) {
+		reply_job_id(call, (dbus_uint32_t)strtoul(arg, NULL, 10));
+	} else if (!strcmp(verb, "strings")) {
+		reply_strings(call, arg);
 	} else if (!strcmp(verb, "ok")) {
 		send_message(dbus_message_new_method_return(call));
 	} else if (!strcmp(verb, "error")) {

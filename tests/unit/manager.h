@@ -21,6 +21,8 @@ struct manager {
  *
  * @script: steps with ';' between them:
  *	version TEXT	a variant with that string
+ *	job-id N	a variant with the job of that number, as in the property Job
+ *	strings A B	a variant with an array of these strings
  *	ok		an empty answer
  *	error NAME	an error; its text is "words of NAME"
  *	leaving		the error UnitExists, then UnitRemoved of another unit

@@ -10,16 +10,19 @@
 #include "manager.h"
 #include "scratch.h"
 #include "unit.h"
+#include "vm.h"
 
 static struct err err;
 static struct manager fake;
+
+static const uint64_t *limits;
 
 static int start(const char *script)
 {
 	err_clear(&err);
 	manager_start(&fake, scratch_path("private"), script);
 	unit_manager_socket = fake.path;
-	return unit_start_scope("holdover-db1.scope", "VM db1", 4242, 2000, &err);
+	return unit_start_scope("holdover-db1.scope", "VM db1", 4242, limits, 2000, &err);
 }
 
 /* What the manager was asked, one line a call. */
@@ -29,11 +32,12 @@ static void asked(const char *want)
 	assert_string_equal(fake.log, want);
 }
 
-#define PROPERTIES                                                     \
-	" Description='VM db1' PIDs=[4242] Slice='machine.slice'"      \
-	" DefaultDependencies=false CollectMode='inactive-or-failed'"  \
-	" Conflicts=['poweroff.target','reboot.target','halt.target']" \
-	" Before=['poweroff.target','reboot.target','halt.target']"
+#define PROPERTIES                                                                            \
+	" Description='VM db1' PIDs=[4242] Slice='machine.slice'"                             \
+	" DefaultDependencies=false CollectMode='inactive-or-failed'"                         \
+	" Conflicts=['poweroff.target','reboot.target','halt.target']"                        \
+	" Before=['poweroff.target','reboot.target','halt.target','holdover-guests.service']" \
+	" Wants=['holdover-guests.service']"
 #define START_OLD "StartTransientUnit 'holdover-db1.scope' 'fail'" PROPERTIES "\n"
 #define START_NEW \
 	"StartTransientUnit 'holdover-db1.scope' 'fail'" PROPERTIES " SurviveFinalKillSignal=true\n"
@@ -49,6 +53,76 @@ static void new_manager(void **state)
 	if (start("version v255~rc1; job done"))
 		fail_msg("%s", err.msg);
 	asked(VERSION START_NEW);
+}
+
+static void limits_of_the_scope(void **state)
+{
+	static const uint64_t some[VM_LIMITS] = { [VM_CPU_QUOTA] = 1500000, [VM_MEMORY_MAX] = 1 << 30 };
+
+	(void)state;
+	limits = some;
+	if (start("version v252; job done"))
+		fail_msg("%s", err.msg);
+	limits = NULL;
+	asked(VERSION "StartTransientUnit 'holdover-db1.scope' 'fail'" PROPERTIES
+		      " CPUQuotaPerSecUSec=1500000 MemoryMax=1073741824\n");
+}
+
+static void ask(const char *script)
+{
+	err_clear(&err);
+	manager_start(&fake, scratch_path("private"), script);
+	unit_manager_socket = fake.path;
+}
+
+static void job_of_a_unit(void **state)
+{
+	bool starting = false;
+
+	(void)state;
+	ask("job-id 12");
+	assert_int_equal(unit_is_starting("kexec.target", &starting, &err), 0);
+	assert_true(starting);
+	asked("Get 'org.freedesktop.systemd1.Unit' 'Job'\n");
+	ask("job-id 0");
+	assert_int_equal(unit_is_starting("kexec.target", &starting, &err), 0);
+	assert_false(starting);
+	manager_stop(&fake);
+	ask("version 257");
+	assert_int_equal(unit_is_starting("kexec.target", &starting, &err), -1);
+	assert_int_equal(err.kind, ERR_PROTOCOL);
+	manager_stop(&fake);
+}
+
+static void dependencies_of_a_unit(void **state)
+{
+	bool related = false;
+
+	(void)state;
+	ask("strings a.service b.service");
+	assert_int_equal(unit_related("x.slice", "Requires", "b.service", &related, &err), 0);
+	assert_true(related);
+	asked("Get 'org.freedesktop.systemd1.Unit' 'Requires'\n");
+	ask("strings a.service b.service");
+	assert_int_equal(unit_related("x.slice", "Requires", "b", &related, &err), 0);
+	assert_false(related);
+	manager_stop(&fake);
+	ask("error org.freedesktop.DBus.Error.UnknownProperty");
+	assert_int_equal(unit_related("x.slice", "Requires", "b", &related, &err), -1);
+	assert_non_null(strstr(err.msg, "x.slice: systemd: words of"));
+	manager_stop(&fake);
+}
+
+static void unit_is_started(void **state)
+{
+	(void)state;
+	ask("job done");
+	assert_int_equal(unit_start("kexec.target", "replace-irreversibly", &err), 0);
+	asked("StartUnit 'kexec.target' 'replace-irreversibly'\n");
+	ask("error org.freedesktop.systemd1.NoSuchUnit");
+	assert_int_equal(unit_start("kexec.target", "replace", &err), -1);
+	assert_int_equal(err.kind, ERR_REFUSED);
+	manager_stop(&fake);
 }
 
 static void old_manager(void **state)
@@ -179,7 +253,7 @@ static void silence(const char *script)
 	manager_start(&fake, scratch_path("private"), script);
 	unit_manager_socket = fake.path;
 	before = io_now_ms();
-	assert_int_equal(unit_start_scope("holdover-db1.scope", "VM db1", 4242, 200, &err), -1);
+	assert_int_equal(unit_start_scope("holdover-db1.scope", "VM db1", 4242, NULL, 200, &err), -1);
 	took = io_now_ms() - before;
 	assert_int_equal(err.kind, ERR_TIMEOUT);
 	if (took < 190 || took > 2000)
@@ -200,7 +274,7 @@ static void no_manager(void **state)
 {
 	(void)state;
 	unit_manager_socket = scratch_path("nobody");
-	assert_int_equal(unit_start_scope("holdover-db1.scope", "VM db1", 4242, 200, &err), -1);
+	assert_int_equal(unit_start_scope("holdover-db1.scope", "VM db1", 4242, NULL, 200, &err), -1);
 	assert_int_equal(err.kind, ERR_ABSENT);
 	assert_non_null(strstr(err.msg, "nobody"));
 }
@@ -226,6 +300,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(new_manager),
+		CASE(limits_of_the_scope),
+		CASE(job_of_a_unit),
+		CASE(dependencies_of_a_unit),
+		CASE(unit_is_started),
 		CASE(old_manager),
 		CASE(manager_without_a_version),
 		CASE(property_that_it_does_not_know),

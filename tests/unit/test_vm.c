@@ -240,6 +240,29 @@ static void unknown_names_are_errors(void **state)
 	refuse("[vm]\nmemory = 2M\n timeout = 4\n", 3, "'memory'", "indented");
 }
 
+static void policies_and_limits(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	_cleanup_free_ char *unit = NULL;
+
+	(void)state;
+	load("[vm]\nmemory = 2M\non-failure = cold-boot\non-failure-unit = page-me@.service\n"
+	     "attempts = 7\non-kexec = hold\ncpu-weight = 50\ncpu-quota = 150%\nio-weight = 20\n"
+	     "memory-high = 512M\nmemory-max = 1G\ntasks-max = 64\n",
+	     &vm);
+	assert_int_equal(vm.on_failure, VM_FAIL_COLD_BOOT);
+	unit = vm_failure_instance(&vm);
+	assert_string_equal(unit, "page-me@db1.service");
+	assert_int_equal(vm.attempts, 7);
+	assert_int_equal(vm.on_kexec, VM_KEXEC_HOLD);
+	assert_int_equal(vm.limits[VM_CPU_WEIGHT], 50);
+	assert_int_equal(vm.limits[VM_CPU_QUOTA], 1500000);
+	assert_int_equal(vm.limits[VM_IO_WEIGHT], 20);
+	assert_int_equal(vm.limits[VM_MEMORY_HIGH], 512 << 20);
+	assert_int_equal(vm.limits[VM_MEMORY_MAX], 1 << 30);
+	assert_int_equal(vm.limits[VM_TASKS_MAX], 64);
+}
+
 static void bad_values_name_their_key(void **state)
 {
 	(void)state;
@@ -252,8 +275,20 @@ static void bad_values_name_their_key(void **state)
 	refuse("[vm]\nmemory = 2M\nmachine =\n", 0, "machine", NULL);
 	refuse("[vm]\nmemory = 2M\nmemdev = a,share=off\n", 0, "memdev: ", "'a,share=off'");
 	refuse("[vm]\nmemory = 2M\nplacement = early\n", 3, "placement: 'early'", "sysroot, late");
-	refuse("[vm]\nmemory = 2M\non-failure = cold-boot\n", 3, "on-failure",
-	       "write 'on-failure = keep'");
+	refuse("[vm]\nmemory = 2M\non-failure-unit = pager.service\n", 0, "on-failure-unit",
+	       "NAME@.service");
+	refuse("[vm]\nmemory = 2M\non-failure-unit = ../x@.service\n", 0, "on-failure-unit",
+	       "NAME@.service");
+	refuse("[vm]\nmemory = 2M\nattempts = 0\n", 3, "attempts: '0'", "1 to 100");
+	refuse("[vm]\nmemory = 2M\nattempts = 101\n", 3, "attempts: '101'", "1 to 100");
+	refuse("[vm]\nmemory = 2M\non-kexec = jump\n", 3, "on-kexec: 'jump'", "stop, hold");
+	refuse("[vm]\nmemory = 2M\ncpu-weight = 0\n", 3, "cpu-weight: 0", "leave it out");
+	refuse("[vm]\nmemory = 2M\ncpu-weight = 10001\n", 3, "cpu-weight is not from", "10000");
+	refuse("[vm]\nmemory = 2M\ncpu-quota = 150\n", 3, "cpu-quota: '150'", "150%");
+	refuse("[vm]\nmemory = 2M\ncpu-quota = 99999999999999999999%\n", 3, "cpu-quota", NULL);
+	refuse("[vm]\nmemory = 2M\nio-weight = -1\n", 3, "io-weight: '-1'", "number");
+	refuse("[vm]\nmemory = 2M\nmemory-max = 1M\n", 3, "memory-max is not from", NULL);
+	refuse("[vm]\nmemory = 2M\ntasks-max = 7\n", 3, "tasks-max is not from", NULL);
 	refuse("[vm]\nmemory = 2M\non-failure = panic\n", 3, "on-failure: 'panic'",
 	       "keep, cold-boot, ignore");
 	refuse("[vm]\nmemory = 2M\npriority = 1001\n", 3, "priority: '1001'", NULL);
@@ -383,6 +418,7 @@ int main(void)
 		CASE(a_missing_file_is_absent),
 		CASE(a_file_that_cannot_be_read_is_an_error),
 		CASE(unknown_names_are_errors),
+		CASE(policies_and_limits),
 		CASE(bad_values_name_their_key),
 		CASE(options_of_holdover_itself_are_refused),
 		CASE(ram_backends_are_refused),
