@@ -28,6 +28,12 @@ void report_log(const struct restore_outcome *o)
 	case RESTORE_FAILED:
 		log_err("vm %s: resume failed, state kept: %s", o->name, why);
 		return;
+	case RESTORE_COLD_BOOTED:
+		log_err("vm %s: not resumed, started afresh (on-failure): %s", o->name, why);
+		return;
+	case RESTORE_GIVEN_UP:
+		log_warn("vm %s: not resumed, state given up (on-failure): %s", o->name, why);
+		return;
 	case RESTORE_UNDECIDED:
 		return;
 	}

@@ -57,6 +57,9 @@ struct restore {
  * @RESTORE_LATER: left to a later placement
  * @RESTORE_KEPT: not tried, state kept; the error says why
  * @RESTORE_FAILED: tried without success; the error says why
+ * @RESTORE_COLD_BOOTED: its state was given up, as on-failure says, and it was
+ *	started afresh
+ * @RESTORE_GIVEN_UP: its state was given up, as on-failure says
  * @RESTORE_UNDECIDED: the engine is not done with it
  */
 enum restore_result {
@@ -65,6 +68,8 @@ enum restore_result {
 	RESTORE_LATER,
 	RESTORE_KEPT,
 	RESTORE_FAILED,
+	RESTORE_COLD_BOOTED,
+	RESTORE_GIVEN_UP,
 	RESTORE_UNDECIDED,
 };
 
@@ -100,6 +105,9 @@ _must_check_ int restore_open(struct restore *r, struct err *e);
 /** restore_vms() - resume every VM that may be resumed, in parallel, each
  * under its own deadline. -1 only if nothing could be tried at all. */
 _must_check_ int restore_vms(struct restore *r, struct restore_report *report, struct err *e);
+
+/** restore_count() - the numbers of @report, anew. */
+void restore_count(struct restore_report *report);
 
 /** restore_pending() - does any VM of the ledger still need the ticket? */
 _must_check_ int restore_pending(const struct restore *r, bool *pending, struct err *e);

@@ -20,16 +20,6 @@ static int refuse_alive(const char *name, struct err *e)
 		       (int)rs.pid, name);
 }
 
-static int consume(struct host *h, unsigned int index, const char *name, struct vm_record *rec,
-		   struct err *e)
-{
-	rec->state = VM_CONSUMED;
-	rec->reason = ERR_NONE;
-	if (io_boot_id(rec->boot_id, e) < 0)
-		return -1;
-	return record_write(&h->ledger, index, name, rec, e);
-}
-
 /* Whatever the damaged record said: it is of the jump of the manifest, if there
  * is one that can be read. */
 static int overwrite(struct host *h, unsigned int index, const char *name, struct err *e)
@@ -71,7 +61,7 @@ static int discard(struct host *h, const struct extent_table *t, const char *nam
 	/* One that was released and lives has moved on: its saved state is worth
 	 * nothing, and giving it up does not touch the VM. */
 	if ((rec.state != VM_RELEASED && refuse_alive(name, e) < 0) ||
-	    consume(h, (unsigned int)index, name, &rec, e) < 0)
+	    host_consume(h, (unsigned int)index, name, &rec, e) < 0)
 		return -1;
 	FAULT(vm_consumed);
 	*done = true;

@@ -6,6 +6,7 @@
 #include "log.h"
 #include "fault.h"
 #include "out.h"
+#include "policy.h"
 #include "qemu.h"
 #include "report.h"
 #include "restore.h"
@@ -60,12 +61,21 @@ static void print_text(const struct restore_report *report)
 		       *report->vm[i].err.msg ? ": " : "", report->vm[i].err.msg);
 }
 
+static bool done_something(const struct restore_report *report)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < report->vms; i++)
+		any |= report->vm[i].result != RESTORE_NOT_TRIED;
+	return any;
+}
+
 static int exit_code(const struct restore_report *report)
 {
 	unsigned int bad = report->failed + report->kept + report->later;
 
 	if (!bad)
-		return report->running ? EXIT_DONE : EXIT_NOTHING;
+		return done_something(report) ? EXIT_DONE : EXIT_NOTHING;
 	return report->running ? EXIT_PARTIAL : EXIT_FAILED;
 }
 
@@ -87,18 +97,19 @@ static int open_with_ticket(struct restore *r, struct err *e)
 	return restore_open(r, e);
 }
 
-static int resume(struct restore *r, const struct opts *o, struct restore_report *report,
-		  struct err *e)
+static int resume(const struct app *app, struct host *h, struct restore *r, const struct opts *o,
+		  struct restore_report *report, struct err *e)
 {
 	bool pending;
 
 	if (open_with_ticket(r, e) < 0 || restore_vms(r, report, e) < 0)
 		return -1;
+	if (o->boot)
+		policy_apply(app, h, r, report);
 	for (unsigned int i = 0; o->boot && i < report->vms; i++)
 		report_log(&report->vm[i]);
 	/* A run that had nothing to do leaves the agent's report alone. */
-	if (report->running + report->failed + report->kept + report->later &&
-	    report_write(report, r, e) < 0)
+	if (done_something(report) && report_write(report, r, e) < 0)
 		return -1;
 	if (restore_pending(r, &pending, e) < 0)
 		return -1;
@@ -139,7 +150,7 @@ static int run(const struct app *app, int argc, char **argv)
 		cmd_say("holdover: no ticket, so there is nothing to resume");
 		return EXIT_NOTHING;
 	}
-	if (resume(&r, &o, report, &e) < 0)
+	if (resume(app, &h, &r, &o, report, &e) < 0)
 		return cmd_fail(&e);
 	if (app->json) {
 		struct buf json _cleanup_buf_ = { 0 };

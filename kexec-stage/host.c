@@ -115,6 +115,16 @@ bool host_pending(enum vm_state s)
 	return s == VM_SEALED || s == VM_CLAIMED || s == VM_FAILED || s == VM_RELEASED;
 }
 
+int host_consume(struct host *h, unsigned int index, const char *name, struct vm_record *rec,
+		 struct err *e)
+{
+	rec->state = VM_CONSUMED;
+	rec->reason = ERR_NONE;
+	if (io_boot_id(rec->boot_id, e) < 0)
+		return -1;
+	return record_write(&h->ledger, index, name, rec, e);
+}
+
 int host_any_pending(const struct host *h, char name[VM_NAME_MAX + 1], struct err *e)
 {
 	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));

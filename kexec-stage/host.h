@@ -57,6 +57,10 @@ _must_check_ int host_vms_dir(const struct app *app, char *out, size_t size, str
 /** host_pending() - does the record say that device state waits for a resume? */
 bool host_pending(enum vm_state s);
 
+/** host_consume() - the state of VM @name is given up: CONSUMED, durable. */
+_must_check_ int host_consume(struct host *h, unsigned int index, const char *name,
+			      struct vm_record *rec, struct err *e);
+
 /** host_any_pending() - name of a VM of the ledger for which this holds, or
  * an empty string. */
 _must_check_ int host_any_pending(const struct host *h, char name[VM_NAME_MAX + 1], struct err *e);

@@ -962,6 +962,72 @@ def tried_too_often(b):
     resumes(b)
 
 
+def policy(b, name, word, more=""):
+    path = "/etc/holdover/vms.d/%s.conf" % name
+    put(path, get(path).decode() + "on-failure = %s\n%s" % (word, more))
+
+
+@scenario
+def gives_up_as_told(b):
+    """a disk that was written to: kept, started afresh or given up, as on-failure says, by the late unit"""
+    b.reset_world(vms=("a", "b"), disks=("a", "b"))
+    policy(b, "a", "cold-boot")
+    policy(b, "b", "ignore")
+    b.start_all()
+    b.kexec()
+    b.jump()
+    for name in ("a", "b"):
+        put("/disk/%s.img" % name, b"1" * 8192)
+    expect(b, b.agent(), 0, "running=0", "kept=2")
+    expect(b, b.late(), 0, "vm a: not resumed, started afresh", "vm b: not resumed, state given up")
+    st = b.status()
+    if [(st[n]["state"], st[n]["record"]) for n in "ab"] != \
+            [("running", "CONSUMED"), ("stopped", "CONSUMED")]:
+        raise Wrong("states: %s" % st)
+    if there(TICKET_COPY):
+        raise Wrong("the ticket is still there")
+    b.check_score()
+    expect(b, b.late(), 3)
+
+
+@scenario
+def keeps_what_cannot_start(b):
+    """cold-boot without a configuration, or with a disk that is absent: the state is kept"""
+    b.reset_world(vms=("a", "b"), disks=("a", "b"))
+    for name in b.vms:
+        policy(b, name, "cold-boot")
+    b.start_all()
+    b.kexec()
+    b.jump()
+    put("/disk/a.img", b"1" * 8192)
+    os.rename("/disk/b.img", "/disk/b.away")
+    remove("/etc/holdover/vms.d/a.conf")
+    b.agent()
+    expect(b, b.late(), 1, "vm a: cannot be started afresh, state kept", "vm b: ")
+    st = b.status()
+    if any(st[n]["state"] == "running" or st[n]["record"] == "CONSUMED" for n in b.vms):
+        raise Wrong("states: %s" % st)
+    os.rename("/disk/b.away", "/disk/b.img")
+    expect(b, b.holdover("resume", "b"), 0, "b: running")
+    b.check_score()
+
+
+@scenario
+def attempts_as_configured(b):
+    """attempts = 1: the second boot does not try again, and cold-boot starts it afresh"""
+    b.reset_world(vms=("a",), disks=())
+    policy(b, "a", "cold-boot", "attempts = 1\n")
+    b.start_all()
+    b.kexec()
+    b.jump()
+    ticket = get(TICKET)
+    b.agent(fault="qemu_connected")
+    b.reboot(ticket=ticket)
+    expect(b, b.agent(), 0, "tried too often")
+    expect(b, b.late(), 0, "vm a: not resumed, started afresh")
+    b.check_score()
+
+
 @scenario
 def paused_vm(b):
     """a VM that its owner has paused comes back paused, and is continued by nobody"""

@@ -403,6 +403,35 @@ def begin_discard(b):
     jumped(b)
 
 
+def act_policy(b, **kw):
+    return b.late(**kw)
+
+
+@walk("policy", (then_run_again, then_reset_and_run), act_policy)
+def begin_policy(b):
+    """Two disks were written to meanwhile: of one VM the state is given up for a fresh start, of the other for good."""
+    key = "policy"
+    if key not in SNAPSHOTS:
+        b.reset_world(disks=("a", "b"))
+        set_policies(b)
+        b.start_all()
+        b.kexec()
+        b.jump()
+        for name in b.vms:
+            put("/disk/%s.img" % name, b"1" * 8192)
+        SNAPSHOTS[key] = b.snapshot()
+    b.restore(SNAPSHOTS[key])
+    set_policies(b)
+    b.old_ticket = get(TICKET)
+    b.agent()
+
+
+def set_policies(b):
+    for name, word in (("a", "cold-boot"), ("b", "ignore")):
+        path = "/etc/holdover/vms.d/%s.conf" % name
+        put(path, get(path).decode().split("on-failure")[0] + "on-failure = %s\n" % word)
+
+
 # ---- running them -------------------------------------------------------------------------------------
 
 def trace(b, w):
@@ -432,7 +461,7 @@ def case(b, w, point, n, then):
     w.begin(b)
     before = pids(b)
     life = Life(b)
-    if w.name == "discard":
+    if w.name in ("discard", "policy"):
         life.may_be_lost = set(b.vms)
     d = w.act(b, fault="%s@%d" % (point, n))
     if d.rc != -9 or there("/bench/kexec/jumped"):
