@@ -330,12 +330,14 @@ confdir := $(sysconfdir)/holdover
 # FILE:FOLDER:MODE, for install and uninstall alike
 module_files := $(wildcard dracut-module/50holdover/*)
 units := $(wildcard config/*.service config/*.target config/*.path config/*.socket config/*.timer)
+dropins := $(wildcard config/*.service.d/*.conf config/*.slice.d/*.conf)
 mans := $(foreach s,5 7 8,$(wildcard config/*.$(s) kexec-stage/*.$(s) agent/*.$(s) dracut-module/*.$(s)))
-examples := $(filter-out $(units) $(mans) config/holdover.conf,$(shell find config -type f 2>/dev/null | sort))
+examples := $(filter-out $(units) $(dropins) $(mans) config/holdover.conf,$(shell find config -type f 2>/dev/null | sort))
 
 install_list := $(B)/holdover:$(sbindir):755 $(B)/holdover-agent:$(libexecdir):755 \
 	$(foreach f,$(module_files),$(f):$(moddir):$(if $(filter %.sh,$(f)),755,644)) \
 	$(foreach f,$(units),$(f):$(unitdir):644) \
+	$(foreach f,$(dropins),$(f):$(unitdir)/$(notdir $(patsubst %/,%,$(dir $(f)))):644) \
 	$(foreach f,$(mans),$(f):$(mandir)/man$(patsubst .%,%,$(suffix $(f))):644) \
 	$(foreach f,$(examples),$(f):$(patsubst %/,%,$(dir $(docdir)/examples/$(patsubst config/%,%,$(f)))):644) \
 	$(foreach f,$(wildcard README.md LICENSE),$(f):$(docdir):644)

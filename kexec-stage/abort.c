@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "arm.h"
 #include "fault.h"
 #include "kexec.h"
 #include "qemu.h"
@@ -128,7 +129,8 @@ static bool drop_kernel(struct undo *u)
 
 	if (u->keep_kernel)
 		return true;
-	if (kexec_loaded(&u->loaded, &e) == 0 && (!u->loaded || stage_drop_kernel(&e) == 0)) {
+	if (ticket_shred(HOLDOVER_ARMED, &e) == 0 && kexec_loaded(&u->loaded, &e) == 0 &&
+	    (!u->loaded || stage_drop_kernel(&e) == 0)) {
 		FAULT(kernel_unloaded);
 		return true;
 	}

@@ -3,18 +3,23 @@
 #include <getopt.h>
 #include <sys/stat.h>
 
+#include "arm.h"
 #include "fault.h"
 #include "flush.h"
 #include "interrupt.h"
 #include "kexec.h"
 #include "preflight.h"
+#include "unit.h"
 
 /* File systems with images on them, and the root. */
 #define VITAL_MAX 65
 
+/* How far to go. */
+enum way { WAY_TARGET, WAY_NOW, WAY_LAST };
+
 struct opts {
 	struct target_opts target;
-	bool now;
+	enum way way;
 };
 
 static int parse(int argc, char **argv, struct opts *o, struct err *e)
@@ -22,6 +27,7 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 	static const struct option options[] = {
 		TARGET_OPTIONS,
 		{ "now", no_argument, NULL, 'n' },
+		{ "last", no_argument, NULL, 'l' },
 		{ 0 },
 	};
 	int c;
@@ -31,29 +37,29 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 		if (c == '?')
 			return err_set(e, ERR_USAGE, "unknown option, or its value is missing: %s",
 				       argv[optind - 1]);
-		if (c == 'n')
-			o->now = true;
+		if (c == 'n' || c == 'l')
+			o->way = c == 'n' ? WAY_NOW : WAY_LAST;
 		else
 			target_parse_option(&o->target, c, optarg);
 	}
 	if (optind < argc)
 		return err_set(e, ERR_USAGE, "'%.40s' is one argument too many", argv[optind]);
-	if (!o->now)
-		return err_set(e, ERR_USAGE,
-			       "--now is needed: it jumps at once, without stopping "
-			       "services");
 	return 0;
 }
 
-static int run_preflight(struct stage *s, const struct target *t, struct err *e)
+static int run_preflight(struct stage *s, const struct target *t, enum way way, struct err *e)
 {
 	_cleanup_free_ struct preflight *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return err_sys(e, ENOMEM, "checks");
-	preflight_target(p, t);
+	if (way != WAY_LAST)
+		preflight_target(p, t);
+	if (way == WAY_TARGET)
+		preflight_kexec_target(p, FINDING_FAIL);
 	preflight_vms(p, s);
-	preflight_rehearse(p, s);
+	if (way != WAY_LAST)
+		preflight_rehearse(p, s);
 	for (unsigned int i = 0; i < p->n; i++)
 		if (p->item[i].level == FINDING_WARN)
 			cmd_say("  note: %s: %s", p->item[i].what, p->item[i].text);
@@ -102,15 +108,8 @@ static int jump(struct stage *s, struct err *e)
 	return -1;
 }
 
-static int stage_and_jump(struct stage *s, const struct target *t, struct err *e)
+static int save_and_jump(struct stage *s, struct err *e)
 {
-	cmd_say("checking %u VM%s and the next kernel", s->n, s->n == 1 ? "" : "s");
-	if (run_preflight(s, t, e) < 0 || stage_make_ticket(s, e) < 0)
-		return -1;
-	marks_attach(&s->marks, &s->h->ledger, s->ticket.generation, marks_rate_hz(&s->rate));
-	cmd_say("loading %s", t->kernel);
-	if (stage_load_kernel(s, t, e) < 0 || interrupt_check(e) < 0)
-		return -1;
 	/* The rate is the better the longer it was measured. */
 	s->marks.tsc_hz = marks_rate_hz(&s->rate);
 	marks_take(&s->marks, PHASE_IMAGE_LOADED, PHASE_HOST);
@@ -127,6 +126,53 @@ static int stage_and_jump(struct stage *s, const struct target *t, struct err *e
 	return jump(s, e);
 }
 
+static int check(struct stage *s, const struct target *t, enum way way, struct err *e)
+{
+	cmd_say("checking %u VM%s and the next kernel", s->n, s->n == 1 ? "" : "s");
+	return run_preflight(s, t, way, e);
+}
+
+static int jump_now(struct stage *s, const struct target *t, struct err *e)
+{
+	if (check(s, t, WAY_NOW, e) < 0 || stage_make_ticket(s, e) < 0)
+		return -1;
+	marks_attach(&s->marks, &s->h->ledger, s->ticket.generation, marks_rate_hz(&s->rate));
+	cmd_say("loading %s", t->kernel);
+	if (stage_load_kernel(s, t, e) < 0 || interrupt_check(e) < 0)
+		return -1;
+	return save_and_jump(s, e);
+}
+
+/* Run by holdover-kexec.service when everything else has ended. */
+static int jump_last(struct stage *s, struct err *e)
+{
+	if (arm_take(s, e) < 0)
+		return -1;
+	marks_attach(&s->marks, &s->h->ledger, s->ticket.generation, marks_rate_hz(&s->rate));
+	/* Once more: disks may have been plugged since. The rehearsal was done. */
+	if (run_preflight(s, NULL, WAY_LAST, e) < 0)
+		return -1;
+	return save_and_jump(s, e);
+}
+
+/* The jump is for later: the VMs run on, and so does this host for a moment. */
+static int start_target(struct stage *s, const struct target *t, struct err *e)
+{
+	struct err undo = { 0 };
+
+	if (check(s, t, WAY_TARGET, e) < 0)
+		return -1;
+	cmd_say("loading %s", t->kernel);
+	if (arm_jump(s, t, e) == 0 && interrupt_check(e) == 0) {
+		cmd_say("starting kexec.target: services end in order, the VMs jump last");
+		if (unit_start("kexec.target", "replace-irreversibly", e) == 0)
+			return 0;
+	}
+	if (arm_disarm(s, &undo) < 0)
+		cmd_say("holdover: %s", undo.msg);
+	return -1;
+}
+
 static int run(const struct app *app, int argc, char **argv)
 {
 	struct host h _cleanup_host_ = HOST_INIT;
@@ -138,16 +184,25 @@ static int run(const struct app *app, int argc, char **argv)
 	stage_init(&s, &h);
 	if (parse(argc, argv, &o, &e) < 0)
 		return cmd_usage(&cmd_kexec, "%s", e.msg);
-	if (host_open(&h, app, HOST_LOCK | HOST_LEDGER, &e) < 0 ||
-	    target_resolve(&h.cfg, &o.target, &t, &e) < 0)
+	if (host_open(&h, app, HOST_LOCK | HOST_LEDGER | (o.way == WAY_LAST ? HOST_WAIT : 0), &e) < 0 ||
+	    (o.way != WAY_LAST && target_resolve(&h.cfg, &o.target, &t, &e) < 0))
 		return cmd_fail(&e);
 	if (stage_collect(&s, &e) < 0) {
+		/* All of them have ended since: systemd jumps by itself. */
+		if (o.way == WAY_LAST && e.kind == ERR_ABSENT)
+			return ticket_shred(HOLDOVER_ARMED, &e) < 0 ? cmd_fail(&e) : EXIT_DONE;
 		cmd_fail(&e);
 		return e.kind == ERR_ABSENT ? EXIT_NOTHING : EXIT_FAILED;
 	}
 	marks_take(&s.marks, PHASE_STAGE_START, PHASE_HOST);
 	interrupt_hold(NULL);
-	if (stage_and_jump(&s, &t, &e) == 0)
+	if (o.way == WAY_TARGET) {
+		if (start_target(&s, &t, &e) == 0)
+			return EXIT_DONE;
+		cmd_say("holdover: not started, every VM runs on: %s", e.msg);
+		return EXIT_FAILED;
+	}
+	if ((o.way == WAY_LAST ? jump_last(&s, &e) : jump_now(&s, &t, &e)) == 0)
 		return EXIT_DONE;
 	if (stage_abort(&s) < 0)
 		cmd_say("holdover: not jumped: %s", e.msg);
@@ -158,12 +213,14 @@ static int run(const struct app *app, int argc, char **argv)
 
 const struct cmd cmd_kexec = {
 	.name = "kexec",
-	.args = "--now [--kernel FILE] [--initrd FILE] [--append TEXT | --cmdline TEXT]",
+	.args = "[--now] [--kernel FILE] [--initrd FILE] [--append TEXT | --cmdline TEXT]",
 	.summary = "jump into another kernel with all VMs",
-	.help = "Checks everything while the VMs run, loads the kernel, then pauses and saves all VMs,\n"
-		"seals the ledger and jumps. If anything fails before the jump, the seal is undone, the\n"
-		"kernel unloaded, and every VM runs on.\n\n"
-		"  --now           flush and freeze the file systems and jump at once; services are not\n"
-		"                  stopped\n" TARGET_HELP,
+	.help = "Checks everything while the VMs run, loads the kernel, and starts kexec.target: services\n"
+		"end in order while the VMs run on. The last step of all pauses and saves the VMs, seals\n"
+		"the ledger and jumps. If anything fails before the jump, the seal is undone, the kernel\n"
+		"unloaded, every VM runs on, and the host's services are started again.\n\n"
+		"  --now           pause, save, seal and jump at once; services are not stopped, file\n"
+		"                  systems are flushed and frozen\n"
+		"  --last          the last step, for holdover-kexec.service\n" TARGET_HELP,
 	.run = run,
 };

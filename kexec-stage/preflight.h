@@ -41,6 +41,10 @@ void preflight_rehearse(struct preflight *p, struct stage *s);
 /** preflight_error() - REFUSED with all failures, if there are any. */
 _must_check_ int preflight_error(const struct preflight *p, struct err *e);
 
+/** preflight_kexec_target() - do the host's units carry VMs to the last step of
+ * kexec.target? A finding of @level if not. */
+void preflight_kexec_target(struct preflight *p, enum finding_level level);
+
 /** preflight_replacers() - warn of what loads a kernel in place of Holdover's.
  * (A crash kernel is loaded beside it and does no harm.) @root: "" for "/". */
 void preflight_replacers(struct preflight *p, const char *root);

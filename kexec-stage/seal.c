@@ -148,6 +148,17 @@ static int read_back(struct stage *s, struct err *e)
 	return recheck_canaries(s, e);
 }
 
+static int save_ticket(struct stage *s, struct err *e)
+{
+	if (s->armed)
+		return 0;
+	s->ticket_saved = true;
+	if (io_mkdir_p(HOLDOVER_LIB_DIR, 0700, e) < 0 ||
+	    ticket_save(HOLDOVER_TICKET_COPY, &s->ticket, e) < 0)
+		return -1;
+	return FAULT_FAILS(ticket_copy_saved, e) ? -1 : 0;
+}
+
 int stage_seal(struct stage *s, struct err *e)
 {
 	uint64_t offset = 0;
@@ -156,11 +167,7 @@ int stage_seal(struct stage *s, struct err *e)
 		if (identify_disks(&s->vm[i], e) < 0 || take_canary(s, &s->vm[i], e) < 0 ||
 		    write_blob(s, &s->vm[i], &offset, e) < 0)
 			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
-	s->ticket_saved = true;
-	if (io_mkdir_p(HOLDOVER_LIB_DIR, 0700, e) < 0 ||
-	    ticket_save(HOLDOVER_TICKET_COPY, &s->ticket, e) < 0 ||
-	    FAULT_FAILS(ticket_copy_saved, e) || write_manifest(s, e) < 0 ||
-	    FAULT_FAILS(manifest_written, e))
+	if (save_ticket(s, e) < 0 || write_manifest(s, e) < 0 || FAULT_FAILS(manifest_written, e))
 		return err_wrap(e, "sealing");
 	for (unsigned int i = 0; i < s->n; i++) {
 		s->vm[i].sealed = true;

@@ -46,6 +46,7 @@ struct stage_vm {
  * @rehearsal: the save is not for good: it leaves no marks
  * @loaded: a kernel has been loaded, or tried to
  * @ticket_saved: the second copy of the ticket may exist
+ * @armed: it was made when the jump was armed; /var may be unmounted by now
  */
 struct stage {
 	struct host *h;
@@ -59,6 +60,7 @@ struct stage {
 	bool rehearsal;
 	bool loaded;
 	bool ticket_saved;
+	bool armed;
 };
 
 void stage_init(struct stage *s, struct host *h);

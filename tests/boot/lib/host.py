@@ -113,13 +113,13 @@ class Host:
 
     def _wait_kernel(self, job, since, timeout):
         """A new kernel speaks on the console long before the control channel is back; a jump that is called off
-        ends its command instead."""
+        ends its command with a failure instead. (One through kexec.target ends it at once, with 0.)"""
         control, deadline = self.machine.control, time.monotonic() + timeout
         while time.monotonic() < deadline:
             try:
                 return self.machine.serial.wait(r"Linux version", 1, since)[1]
             except Timeout:
-                if control.code(job) is not None:
+                if control.code(job):
                     raise NotJumped(f"the jump was called off: {control.finish(job, 1)}") from None
         raise NotJumped(f"no new kernel within {timeout} s; log: {self.machine.serial.log_path}")
 
