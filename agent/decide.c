@@ -3,6 +3,30 @@
 
 #include <string.h>
 
+/* [placement][who] */
+static const bool due[][RESTORE_OPERATOR + 1] = {
+	[VM_PLACE_INITRAMFS] = { [RESTORE_EARLY] = true, [RESTORE_AGENT] = true, [RESTORE_LATE] = true, [RESTORE_OPERATOR] = true },
+	[VM_PLACE_SYSROOT] = { [RESTORE_AGENT] = true, [RESTORE_LATE] = true, [RESTORE_OPERATOR] = true },
+	[VM_PLACE_LATE] = { [RESTORE_LATE] = true, [RESTORE_OPERATOR] = true },
+};
+
+bool decide_due(enum vm_placement p, enum restore_who who)
+{
+	return due[p][who];
+}
+
+enum vm_placement decide_place(enum restore_who who)
+{
+	return who == RESTORE_EARLY  ? VM_PLACE_INITRAMFS :
+		who == RESTORE_AGENT ? VM_PLACE_SYSROOT :
+				       VM_PLACE_LATE;
+}
+
+bool decide_in_initramfs(enum restore_who who)
+{
+	return who == RESTORE_EARLY || who == RESTORE_AGENT;
+}
+
 static enum decision keep(struct err *why, enum err_kind kind, const char *text)
 {
 	err_set(why, kind, "%s", text);
@@ -94,7 +118,7 @@ enum aftermath decide_aftermath(enum err_kind kind, enum restore_who who, bool r
 {
 	if (released)
 		return AFTER_DOUBT;
-	if (who == RESTORE_AGENT && !never_mends[kind])
+	if (decide_in_initramfs(who) && !never_mends[kind])
 		return AFTER_LATER;
 	return AFTER_KEEP;
 }

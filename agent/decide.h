@@ -9,10 +9,23 @@
 
 /** enum restore_who - on whose behalf a resume runs */
 enum restore_who {
-	RESTORE_AGENT,	  /* in the initramfs */
+	RESTORE_EARLY,	  /* in the initramfs, before any root is mounted */
+	RESTORE_AGENT,	  /* in the initramfs, with the root mounted */
 	RESTORE_LATE,	  /* the early unit of the real root */
 	RESTORE_OPERATOR, /* `holdover resume NAME` */
 };
+
+/** decide_due() - is this the moment, or an earlier one has passed, at which a
+ * VM with placement @p may be resumed on behalf of @who? */
+bool decide_due(enum vm_placement p, enum restore_who who);
+
+/** decide_place() - the placement that @who stands for: what a VM that moves on
+ * has left, and what one that runs has got. */
+enum vm_placement decide_place(enum restore_who who);
+
+/** decide_in_initramfs() - file systems may be missing, and a killing spree
+ * comes: what holds for the agent's passes, but not in the complete system. */
+bool decide_in_initramfs(enum restore_who who);
 
 /** enum decision - what to do with a VM that the manifest lists */
 enum decision {

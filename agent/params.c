@@ -30,12 +30,12 @@ static bool parse_bool(const char *v, bool *out)
 	return false;
 }
 
-static bool parse_seconds(const char *v, int *ms)
+static bool parse_seconds(const char *v, long least, long most, int *ms)
 {
 	char *end;
 	long n = strtol(v, &end, 10);
 
-	if (end == v || *end || n < 1 || n > PARAMS_TIMEOUT_MAX_S)
+	if (end == v || *end || n < least || n > most)
 		return false;
 	*ms = (int)n * 1000;
 	return true;
@@ -69,6 +69,31 @@ static const char *value_of(const char *word, const char *key)
 	return !strncmp(word, key, n) && word[n] == '=' ? word + n + 1 : NULL;
 }
 
+static bool parse_time(const char *word, struct params *p, bool *ok)
+{
+	const struct {
+		const char *key;
+		long least, most;
+		int *ms;
+	} times[] = {
+		{ "rd.holdover.timeout", 1, PARAMS_TIMEOUT_MAX_S, &p->timeout_ms },
+		{ "rd.holdover.timeout.initramfs", 1, PARAMS_TIMEOUT_MAX_S, &p->early_timeout_ms },
+		{ "rd.holdover.timeout.sysroot", 1, PARAMS_TIMEOUT_MAX_S, &p->timeout_ms },
+		{ "rd.holdover.timeout.late", 1, PARAMS_TIMEOUT_MAX_S, &p->late_timeout_ms },
+		{ "rd.holdover.wait", 0, PARAMS_WAIT_MAX_S, &p->wait_ms },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		const char *v = value_of(word, times[i].key);
+
+		if (!v)
+			continue;
+		*ok = parse_seconds(v, times[i].least, times[i].most, times[i].ms);
+		return true;
+	}
+	return false;
+}
+
 static void parse_word(const char *word, struct params *p, char *complaint, size_t size)
 {
 	const char *v;
@@ -76,10 +101,14 @@ static void parse_word(const char *word, struct params *p, char *complaint, size
 
 	if (!strcmp(word, "rd.holdover"))
 		p->enabled = true;
+	else if (!strcmp(word, "rd.holdover.remount-rw"))
+		p->remount_rw = true;
 	else if ((v = value_of(word, "rd.holdover")))
 		ok = parse_bool(v, &p->enabled);
-	else if ((v = value_of(word, "rd.holdover.timeout")))
-		ok = parse_seconds(v, &p->timeout_ms);
+	else if ((v = value_of(word, "rd.holdover.remount-rw")))
+		ok = parse_bool(v, &p->remount_rw);
+	else if (parse_time(word, p, &ok))
+		;
 	else if ((v = value_of(word, "rd.holdover.log")))
 		ok = parse_level(v, &p->log_level);
 	else if (!strncmp(word, "rd.holdover.", 12))
@@ -114,6 +143,9 @@ static void params_default(struct params *out)
 	*out = (struct params){
 		.enabled = true,
 		.timeout_ms = 120000,
+		.early_timeout_ms = 20000,
+		.late_timeout_ms = 600000,
+		.wait_ms = 5000,
 		.log_level = LOG_LEVEL_INFO,
 	};
 }

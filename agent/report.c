@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "report.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "json.h"
 #include "log.h"
-#include "qemu.h"
 
 void report_log(const struct restore_outcome *o)
 {
@@ -17,10 +14,14 @@ void report_log(const struct restore_outcome *o)
 		log_debug("vm %s: nothing to do", o->name);
 		return;
 	case RESTORE_RUNNING:
-		log_notice("vm %s: resumed", o->name);
+		if (!o->before)
+			log_notice("vm %s: resumed", o->name);
 		return;
 	case RESTORE_LATER:
-		log_notice("vm %s: left to a later placement: %s", o->name, why);
+		if (o->due)
+			log_notice("vm %s: left to a later placement: %s", o->name, why);
+		else
+			log_debug("vm %s: %s", o->name, why);
 		return;
 	case RESTORE_KEPT:
 		log_warn("vm %s: not resumed, state kept: %s", o->name, why);
@@ -60,8 +61,8 @@ static void append_number(char out[REPORT_MARKER_SIZE], const char *key, uint64_
 	append(out, p);
 }
 
-size_t report_marker(char out[REPORT_MARKER_SIZE], const struct restore_report *report, int64_t ms,
-		     const char *note)
+size_t report_marker(char out[REPORT_MARKER_SIZE], const char *word,
+		     const struct restore_report *report, int64_t ms, const char *note)
 {
 	unsigned int running = 0, failed = 0, kept = 0;
 
@@ -73,10 +74,11 @@ size_t report_marker(char out[REPORT_MARKER_SIZE], const struct restore_report *
 		kept += r == RESTORE_KEPT || r == RESTORE_LATER;
 	}
 	*out = '\0';
+	append(out, word);
 	if (report->known)
-		append_number(out, "DONE vms=", report->vms);
+		append_number(out, " vms=", report->vms);
 	else
-		append(out, "DONE vms=unknown");
+		append(out, " vms=unknown");
 	append_number(out, " running=", running);
 	append_number(out, " failed=", failed);
 	if (report->known)
@@ -90,39 +92,4 @@ size_t report_marker(char out[REPORT_MARKER_SIZE], const struct restore_report *
 		append(out, ")");
 	}
 	return strlen(out);
-}
-
-static bool add_vm(yyjson_mut_doc *doc, yyjson_mut_val *vms, const struct restore_outcome *o)
-{
-	yyjson_mut_val *vm = yyjson_mut_arr_add_obj(doc, vms);
-	char reason[sizeof(o->err.msg)];
-
-	return vm && yyjson_mut_obj_add_strcpy(doc, vm, "name", o->name) &&
-		yyjson_mut_obj_add_str(doc, vm, "result", restore_result_name(o->result)) &&
-		yyjson_mut_obj_add_str(doc, vm, "kind", err_kind_name(o->err.kind)) &&
-		yyjson_mut_obj_add_strcpy(doc, vm, "reason",
-					  json_clean(o->err.msg, reason, sizeof(reason)));
-}
-
-int report_write(const struct restore_report *report, const struct restore *r, struct err *e)
-{
-	_cleanup_json_mut_ yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
-	yyjson_mut_val *root = yyjson_mut_obj(doc);
-	yyjson_mut_val *vms;
-	_cleanup_free_ char *text = NULL;
-	size_t len;
-	bool ok;
-
-	yyjson_mut_doc_set_root(doc, root);
-	ok = root && yyjson_mut_obj_add_uint(doc, root, "version", 1) &&
-		yyjson_mut_obj_add_uint(doc, root, "generation", r->ticket.generation) &&
-		yyjson_mut_obj_add_uint(doc, root, "cpu_modules_us", r->cpu_modules_us) &&
-		yyjson_mut_obj_add_uint(doc, root, "cpu_exec_us", r->cpu_exec_us);
-	vms = ok ? yyjson_mut_obj_add_arr(doc, root, "vms") : NULL;
-	for (unsigned int i = 0; vms && i < report->vms; i++)
-		ok = ok && add_vm(doc, vms, &report->vm[i]);
-	text = vms && ok ? yyjson_mut_write(doc, YYJSON_WRITE_PRETTY, &len) : NULL;
-	if (!text)
-		return err_sys(e, ENOMEM, HOLDOVER_RUN_DIR "/resume.json");
-	return io_write_file(HOLDOVER_RUN_DIR "/resume.json", text, len, 0600, e);
 }

@@ -84,7 +84,10 @@ static bool consider(struct job *j)
 	switch (decide_resume(&j->rec, r->m.generation, r->ticket_id, r->boot_id, r->who,
 			      r->never_ran, j->mv->vm.attempts, e)) {
 	case DECIDE_NOTHING:
-		j->out->result = RESTORE_NOT_TRIED;
+		/* An earlier pass of this boot is part of what was achieved. */
+		j->out->before = decide_in_initramfs(r->who) && j->rec.state == VM_RUNNING &&
+			!memcmp(j->rec.boot_id, r->boot_id, 16);
+		j->out->result = j->out->before ? RESTORE_RUNNING : RESTORE_NOT_TRIED;
 		return false;
 	case DECIDE_KEEP:
 		j->out->result = RESTORE_KEPT;
@@ -97,18 +100,20 @@ static bool consider(struct job *j)
 		j->out->result = RESTORE_KEPT;
 		return false;
 	}
-	if (r->who == RESTORE_AGENT && j->mv->vm.placement == VM_PLACE_LATE) {
-		err_set(e, ERR_NONE, "its placement is late");
+	j->out->due = decide_due(j->mv->vm.placement, r->who);
+	if (!j->out->due) {
+		err_set(e, ERR_NONE, "its placement is %s", vm_placement_name(j->mv->vm.placement));
 		j->out->result = RESTORE_LATER;
 		return false;
 	}
 	/* Whatever is wrong with the root, the complete system has another. */
-	if (check_root(r, e) < 0) {
+	if (check_root(r, e) < 0 || check_program(r, j->mv, e) < 0) {
 		j->out->result = RESTORE_LATER;
 		return false;
 	}
 	if (check_disks(r, j->mv, false, e) == 0)
 		return true;
+	j->out->disk_missing = e->kind == ERR_ABSENT;
 	j->out->result = decide_aftermath(e->kind, r->who, false) == AFTER_LATER ? RESTORE_LATER :
 										   RESTORE_KEPT;
 	return false;
@@ -215,7 +220,7 @@ static int launch(struct job *j, struct err *e)
 		.mem_offset = j->mv->extent.offset,
 		.incoming = true,
 		.root = r->root,
-		.survive = r->who == RESTORE_AGENT,
+		.survive = decide_in_initramfs(r->who),
 		.scope = unit_manager_present() ? j->mv->scope : NULL,
 		.born = note_born,
 		.ctx = j,
@@ -341,19 +346,6 @@ static int by_priority(const void *a, const void *b)
 	if (x->vm.priority != y->vm.priority)
 		return x->vm.priority < y->vm.priority ? -1 : 1;
 	return strcmp(x->vm.name, y->vm.name);
-}
-
-void restore_count(struct restore_report *report)
-{
-	report->running = report->failed = report->kept = report->later = 0;
-	for (unsigned int i = 0; i < report->vms; i++) {
-		const struct restore_outcome *o = &report->vm[i];
-
-		report->running += o->result == RESTORE_RUNNING;
-		report->failed += o->result == RESTORE_FAILED;
-		report->kept += o->result == RESTORE_KEPT;
-		report->later += o->result == RESTORE_LATER;
-	}
 }
 
 int restore_vms(struct restore *r, struct restore_report *report, struct err *e)

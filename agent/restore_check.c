@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "restore_check.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "disk.h"
 #include "qemu.h"
 #include "sysroot.h"
@@ -18,9 +22,24 @@ int check_root(struct restore *r, struct err *e)
 	return -1;
 }
 
+int check_program(const struct restore *r, const struct manifest_vm *mv, struct err *e)
+{
+	int fd = io_open_in_root(r->root, mv->vm.qemu, O_PATH);
+
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || (fd != -ENOENT && fd != -ENOTDIR))
+		return 0;
+	return err_set(e, ERR_ABSENT, "%s is not %s", mv->vm.qemu,
+		       r->who == RESTORE_EARLY ?
+			       "in the image, which was built before the VM's placement was set" :
+			       "there (yet)");
+}
+
 int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened, struct err *e)
 {
-	unsigned int flags = (r->who == RESTORE_AGENT ? DISK_EARLY : 0) | (opened ? DISK_OPENED : 0);
+	unsigned int flags = (decide_in_initramfs(r->who) ? DISK_EARLY : 0) |
+		(r->who == RESTORE_EARLY ? DISK_COPY : 0) | (opened ? DISK_OPENED : 0);
 
 	for (unsigned int i = 0; i < mv->ndisks; i++)
 		if (disk_check(r->root, &mv->disks[i], flags, e) < 0)

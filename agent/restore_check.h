@@ -9,6 +9,10 @@
  * Comes before the disks: block devices are found in the root's /dev. */
 _must_check_ int check_root(struct restore *r, struct err *e);
 
+/** check_program() - is the VM's QEMU there? ABSENT if it is not: that of an
+ * image which was built without it, or on a /usr that is not mounted. */
+_must_check_ int check_program(const struct restore *r, const struct manifest_vm *mv, struct err *e);
+
 /** check_disks() - disk_check() of all of them; @opened: by a QEMU already. */
 _must_check_ int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened,
 			     struct err *e);

@@ -82,3 +82,16 @@ int restore_pending(const struct restore *r, bool *pending, struct err *e)
 	}
 	return 0;
 }
+
+void restore_count(struct restore_report *report)
+{
+	report->running = report->failed = report->kept = report->later = 0;
+	for (unsigned int i = 0; i < report->vms; i++) {
+		const struct restore_outcome *o = &report->vm[i];
+
+		report->running += o->result == RESTORE_RUNNING;
+		report->failed += o->result == RESTORE_FAILED;
+		report->kept += o->result == RESTORE_KEPT;
+		report->later += o->result == RESTORE_LATER;
+	}
+}

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "io.h"
 
@@ -35,5 +37,36 @@ int sysroot_prepare(const char *root, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		if (bind_one(root, st.st_dev, dirs[i], e) < 0)
 			return -1;
+	return 0;
+}
+
+int sysroot_remount_rw(const char *root, struct err *e)
+{
+	/* What of a mount's own flags a remount would reset if it were not named. */
+	static const struct {
+		unsigned long st, ms;
+	} kept[] = {
+		{ ST_NOSUID, MS_NOSUID },	  { ST_NODEV, MS_NODEV },
+		{ ST_NOEXEC, MS_NOEXEC },	  { ST_NOATIME, MS_NOATIME },
+		{ ST_NODIRATIME, MS_NODIRATIME }, { ST_RELATIME, MS_RELATIME },
+	};
+	unsigned long flags = MS_REMOUNT;
+	struct statvfs sv;
+
+	if (statvfs(root, &sv) < 0)
+		return err_sys(e, errno, "%s", root);
+	if (!(sv.f_flag & ST_RDONLY))
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		flags |= sv.f_flag & kept[i].st ? kept[i].ms : 0;
+	if (mount(NULL, root, NULL, flags, NULL) < 0)
+		return err_sys(e, errno, "remounting %s read-write", root);
+	return 1;
+}
+
+int sysroot_enter(const char *root, struct err *e)
+{
+	if (chroot(root) < 0 || chdir("/") < 0)
+		return err_sys(e, errno, "changing the root to %s", root);
 	return 0;
 }

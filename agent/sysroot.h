@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Making the mounted root a place where QEMU can live before switch-root. */
+/* Making a root a place where QEMU can live before and after switch-root. */
 #ifndef HOLDOVER_SYSROOT_H
 #define HOLDOVER_SYSROOT_H
 
@@ -15,5 +15,13 @@
  * mounted there yet.
  */
 _must_check_ int sysroot_prepare(const char *root, struct err *e);
+
+/** sysroot_remount_rw() - make the file system mounted at @root writable, its
+ * other options kept. 1 if that was done, 0 if it was writable, -1 error. */
+_must_check_ int sysroot_remount_rw(const char *root, struct err *e);
+
+/** sysroot_enter() - chroot() into @root, prepared before. What a process opens
+ * by path from then on it finds also after switch-root. */
+_must_check_ int sysroot_enter(const char *root, struct err *e);
 
 #endif

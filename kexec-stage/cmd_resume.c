@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adopt.h"
 #include "log.h"
 #include "fault.h"
 #include "out.h"
+#include "params.h"
 #include "policy.h"
 #include "qemu.h"
 #include "report.h"
@@ -52,6 +54,20 @@ static int load_ticket(struct restore *r, struct err *e)
 	err_clear(e);
 	r->second_copy = true;
 	return ticket_load(HOLDOVER_TICKET_COPY, &r->ticket, e);
+}
+
+/* The boot's own attempt has the deadline of its placement, and puts right what
+ * an initramfs without systemd could not do. */
+static void begin_boot(struct restore *r)
+{
+	struct params params;
+	char complaint[256];
+
+	r->who = RESTORE_LATE;
+	log_to_kmsg();
+	params_load(&params, complaint, sizeof(complaint));
+	log_set_level(params.log_level);
+	r->deadline = io_now_ms() + params.late_timeout_ms;
 }
 
 static void print_text(const struct restore_report *report)
@@ -136,14 +152,14 @@ static int run(const struct app *app, int argc, char **argv)
 		return EXIT_FAILED;
 	if (parse(argc, argv, &o, &e) < 0)
 		return cmd_usage(&cmd_resume, "%s", e.msg);
-	if (o.boot) {
-		r.who = RESTORE_LATE;
-		log_to_kmsg();
-	}
 	r.only = o.name;
 	r.never_ran = o.never_ran;
-	if (host_open(&h, app, HOST_LOCK | (o.boot ? HOST_WAIT : 0), &e) < 0)
+	if (host_open(&h, app, HOST_LOCK | (o.boot ? HOST_WAIT_AGENT : 0), &e) < 0)
 		return cmd_fail(&e);
+	if (o.boot) {
+		begin_boot(&r);
+		adopt_all();
+	}
 	if (load_ticket(&r, &e) < 0) {
 		if (e.kind != ERR_ABSENT)
 			return cmd_fail(&e);

@@ -6,6 +6,18 @@
 #include "out.h"
 #include "overview.h"
 
+static void print_way(const struct overview_vm *v)
+{
+	if (*v->moved_on)
+		printf("  %s%s; %s\n", *v->resumed_at ? "resumed at " : "not resumed yet",
+		       v->resumed_at, v->moved_on);
+	if (v->expected && v->placement && strcmp(v->expected, v->placement))
+		printf("  a jump would get it back at %s; %s\n", v->expected, v->expected_why);
+	if (v->own_root)
+		printf("  its root is a file system of its own: give it files of the host by "
+		       "descriptor (QMP add-fd), devices by their path in /dev\n");
+}
+
 static void print_text(const struct overview *o, const char *only)
 {
 	printf("%-20s %-12s %8s  %-8s %-8s %s\n", "NAME", "STATE", "PID", "RAM", "RESUME", "LEDGER");
@@ -24,6 +36,7 @@ static void print_text(const struct overview *o, const char *only)
 		       v->record_bad ? "damaged" : vm_state_name(v->record.state));
 		if (*v->detail)
 			printf("  %s\n", v->detail);
+		print_way(v);
 	}
 	if (!o->n)
 		printf("(no VMs)\n");
@@ -50,6 +63,13 @@ static int print_json(const struct overview *o, const char *only)
 		out_str(d, vm, "reason", err_kind_name(v->record.reason));
 		if (v->placement)
 			out_str(d, vm, "placement", v->placement);
+		out_str(d, vm, "resumed_at", v->resumed_at);
+		out_str(d, vm, "moved_on", v->moved_on);
+		if (v->expected) {
+			out_str(d, vm, "expected", v->expected);
+			out_str(d, vm, "expected_why", v->expected_why);
+		}
+		yyjson_mut_obj_add_bool(d, vm, "own_root", v->own_root);
 		if (v->index >= 0) {
 			out_u64(d, vm, "offset", v->extent.offset);
 			out_u64(d, vm, "memory", v->extent.size);

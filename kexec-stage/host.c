@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "params.h"
 #include "qemu.h"
 #include "runstate.h"
 
 /* `status` holds the lock for a moment, and should disturb nobody. */
 #define LOCK_MOMENT_MS 1000
 #define LOCK_WAIT_MS 15000
+/* Both passes of the agent, each with the longest deadline that can be given. */
+#define LOCK_AGENT_MS (2 * (PARAMS_TIMEOUT_MAX_S + 30) * 1000)
 
 int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e)
 {
@@ -92,9 +95,10 @@ int host_open(struct host *h, const struct app *app, unsigned int need, struct e
 		if (io_mkdir_p(HOLDOVER_RUN_DIR, 0700, e) < 0)
 			return -1;
 		h->lock = io_lock_wait(HOLDOVER_RUN_DIR "/lock",
-				       need & HOST_TRY		? 0 :
-					       need & HOST_WAIT ? LOCK_WAIT_MS :
-								  LOCK_MOMENT_MS,
+				       need & HOST_TRY		      ? 0 :
+					       need & HOST_WAIT_AGENT ? LOCK_AGENT_MS :
+					       need & HOST_WAIT	      ? LOCK_WAIT_MS :
+									LOCK_MOMENT_MS,
 				       e);
 		if (h->lock < 0)
 			return -1;

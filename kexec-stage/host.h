@@ -13,11 +13,12 @@
 
 enum host_need {
 	HOST_CONFIG = 0,
-	HOST_LOCK = 1,	  /* take the host-wide lock */
-	HOST_LEDGER = 2,  /* find the region and open its ledger */
-	HOST_TRY = 4,	  /* with HOST_LOCK: do not wait for it, not even a moment */
-	HOST_WAIT = 8,	  /* with HOST_LOCK: wait for some seconds */
-	HOST_ANYWAY = 16, /* a configuration that cannot be read is said and left out */
+	HOST_LOCK = 1,	      /* take the host-wide lock */
+	HOST_LEDGER = 2,      /* find the region and open its ledger */
+	HOST_TRY = 4,	      /* with HOST_LOCK: do not wait for it, not even a moment */
+	HOST_WAIT = 8,	      /* with HOST_LOCK: wait for some seconds */
+	HOST_ANYWAY = 16,     /* a configuration that cannot be read is said and left out */
+	HOST_WAIT_AGENT = 32, /* with HOST_LOCK: as long as an agent may hold it */
 };
 
 /**

@@ -10,7 +10,7 @@
 
 static const struct cmd *const commands[] = {
 	&cmd_init,  &cmd_run,	&cmd_stop,   &cmd_status,  &cmd_show,	  &cmd_check,
-	&cmd_kexec, &cmd_abort, &cmd_resume, &cmd_discard, &cmd_timeline,
+	&cmd_kexec, &cmd_abort, &cmd_resume, &cmd_discard, &cmd_timeline, &cmd_image_files,
 };
 
 static void usage(FILE *to)
@@ -19,7 +19,7 @@ static void usage(FILE *to)
 	      "Virtual machines that outlive their host's kernel.\n\n",
 	      to);
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n'holdover VERB --help' tells more of each; see also holdover(8).\n", to);
 }
 

@@ -4,7 +4,11 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include "fault.h"
+#include "placement.h"
+#include "report.h"
 #include "vmctl.h"
 
 static void set_state(struct overview_vm *v, const char *state, const char *fmt, ...) _printf_(3, 4);
@@ -108,7 +112,33 @@ static int add_ledger(const struct host *h, struct overview *out, struct err *e)
 	return 0;
 }
 
-static void ask_qemu(struct overview_vm *v)
+/* One that was started in the initramfs has a root of its own. */
+static bool has_own_root(pid_t pid)
+{
+	struct stat host, its;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/root/.", (int)pid);
+	return stat("/", &host) == 0 && stat(path, &its) == 0 &&
+		(host.st_dev != its.st_dev || host.st_ino != its.st_ino);
+}
+
+static void ask_placement(struct qmp *q, struct overview_vm *v, enum vm_placement wanted)
+{
+	struct disk *disks = NULL;
+	unsigned int n = 0;
+	struct err ignored = { 0 };
+
+	if (vmctl_disks(q, &disks, &n, &ignored) == 0)
+		v->expected =
+			vm_placement_name(placement_expect("", wanted, disks, n, v->expected_why,
+							   sizeof(v->expected_why)));
+	for (unsigned int i = 0; i < n; i++)
+		free(disks[i].path);
+	free(disks);
+}
+
+static void ask_qemu(struct overview_vm *v, enum vm_placement wanted)
 {
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
 	struct err e = { 0 };
@@ -120,6 +150,8 @@ static void ask_qemu(struct overview_vm *v)
 		set_state(v, "unresponsive", "%.400s", e.msg);
 		return;
 	}
+	if (!strcmp(status, "running") || !strcmp(status, "paused"))
+		ask_placement(&q, v, wanted);
 	if (v->record.state == VM_RELEASED)
 		set_state(v, status,
 			  "its resume was cut short after the point of no return; look whether it is "
@@ -164,11 +196,13 @@ int overview_collect(const struct host *h, bool ledger, bool ask, struct overvie
 			continue;
 		}
 		v->placement = vm_placement_name(rs.m.vms[0].vm.placement);
+		report_way(v->name, v->resumed_at, v->moved_on);
 		if (rs.pidfd < 0)
 			continue;
 		v->pid = rs.pid;
+		v->own_root = has_own_root(rs.pid);
 		if (ask)
-			ask_qemu(v);
+			ask_qemu(v, rs.m.vms[0].vm.placement);
 		else
 			set_state(v, "busy", "another holdover is at work");
 	}

@@ -18,6 +18,13 @@
  * @record: its state record, if @index >= 0
  * @record_bad: the record cannot be read; @detail says why
  * @placement: of the running VM
+ * @resumed_at: at which placement it was resumed in this boot; empty if it was
+ *	not
+ * @moved_on: why not at earlier ones, or why it was not resumed at all yet
+ * @expected: at which placement a jump would get it back, of a VM that was
+ *	asked; NULL if not known
+ * @expected_why: why not at the one that it is set to
+ * @own_root: its QEMU does not see the host's root file system
  */
 struct overview_vm {
 	char name[VM_NAME_MAX + 1];
@@ -29,6 +36,11 @@ struct overview_vm {
 	struct vm_record record;
 	bool record_bad;
 	const char *placement;
+	char resumed_at[16];
+	char moved_on[512];
+	const char *expected;
+	char expected_why[512];
+	bool own_root;
 };
 
 struct overview {

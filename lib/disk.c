@@ -102,6 +102,11 @@ int disk_check(const char *root, const struct disk *want, unsigned int flags, st
 	if (now.is_block != want->is_block)
 		return err_set(e, ERR_MISMATCH, "disk %s was a %s when the VM was saved",
 			       want->path, want->is_block ? "block device" : "file");
+	if (flags & DISK_COPY && !want->writable && !want->is_block)
+		return now.size == want->size && now.mtime_ns == want->mtime_ns ?
+			0 :
+			err_set(e, ERR_ABSENT,
+				"the image's copy of %s is not the one that the VM had", want->path);
 	if (memcmp(now.fs_uuid, want->fs_uuid, sizeof(now.fs_uuid)))
 		return err_set(e, flags & DISK_EARLY ? ERR_ABSENT : ERR_MISMATCH,
 			       "disk %s lies on another file system than when the VM was saved; "

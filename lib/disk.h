@@ -34,6 +34,9 @@ bool disk_block_same(const char *want, const char *now);
  * when it activates an image (a header's dirty flag, a persistent bitmap's
  * in_use) changes the time, so the time does not count any more. */
 #define DISK_OPENED 2u
+/* For disk_check(): a file that QEMU only reads (firmware) may be the copy in an
+ * image: size and time are what it has in common with the original. */
+#define DISK_COPY 4u
 
 /**
  * disk_check() - compare @want with what is there now

@@ -210,6 +210,7 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	const struct vm *vm = &v->vm;
 	struct writer extent;
 	unsigned int i;
+	bool early;
 
 	put_str(w, "name", vm->name);
 	put_u64(w, "index", v->index);
@@ -220,7 +221,11 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	for (i = 0; i < vm->nargs; i++)
 		append(w, args, text_value(w, "args", vm->args[i]));
 	put(w, "args", args);
-	put_str(w, "placement", vm_placement_name(vm->placement));
+	/* An agent that knows of no earlier one takes the next. */
+	early = vm->placement == VM_PLACE_INITRAMFS;
+	put_str(w, "placement", vm_placement_name(early ? VM_PLACE_SYSROOT : vm->placement));
+	if (early)
+		put_bool(w, "initramfs", true);
 	put_str(w, "on_failure", vm_on_failure_name(vm->on_failure));
 	if (vm->failure_unit)
 		put_str(w, "failure_unit", vm->failure_unit);

@@ -93,6 +93,7 @@ static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
 {
 	const char *placement, *on_failure;
 	int64_t priority, timeout;
+	bool early = false;
 
 	if (json_str(obj, "placement", &placement, e) < 0 ||
 	    vm_placement_parse(placement, &vm->placement, e) < 0 ||
@@ -101,6 +102,10 @@ static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
 	    json_int(obj, "priority", INT_MIN, INT_MAX, &priority, e) < 0 ||
 	    json_int(obj, "timeout_ms", 1, INT_MAX, &timeout, e) < 0)
 		return -1;
+	if (yyjson_obj_get(obj, "initramfs") && json_bool(obj, "initramfs", &early, e) < 0)
+		return -1;
+	if (early)
+		vm->placement = VM_PLACE_INITRAMFS;
 	vm->priority = (int)priority;
 	vm->timeout_ms = (int)timeout;
 	return decode_newer(obj, vm, e);

@@ -20,8 +20,10 @@
  * enum vm_placement - the earliest point of the boot at which a VM is resumed
  * @VM_PLACE_SYSROOT: in the initramfs, QEMU executed from the mounted root
  * @VM_PLACE_LATE: by an early unit of the real root
+ * @VM_PLACE_INITRAMFS: in the initramfs before any root is mounted, QEMU
+ *	executed from the image
  */
-enum vm_placement { VM_PLACE_SYSROOT, VM_PLACE_LATE };
+enum vm_placement { VM_PLACE_SYSROOT, VM_PLACE_LATE, VM_PLACE_INITRAMFS };
 
 /** enum vm_on_failure - what becomes of a VM that could not be resumed */
 enum vm_on_failure { VM_FAIL_KEEP, VM_FAIL_COLD_BOOT, VM_FAIL_IGNORE };
@@ -107,7 +109,7 @@ _must_check_ int vm_check(const struct vm *vm, struct err *e);
 
 /** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
- * args (continuation lines allowed), placement = sysroot|late,
+ * args (continuation lines allowed), placement = initramfs|sysroot|late,
  * on-failure = keep|cold-boot|ignore, on-failure-unit, attempts,
  * on-kexec = stop|hold, the limits, priority, timeout (seconds). */
 _must_check_ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e);

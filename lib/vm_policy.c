@@ -8,6 +8,7 @@
 static const char *const placement_names[] = {
 	[VM_PLACE_SYSROOT] = "sysroot",
 	[VM_PLACE_LATE] = "late",
+	[VM_PLACE_INITRAMFS] = "initramfs",
 };
 
 static const char *const on_failure_names[] = {

@@ -152,6 +152,25 @@ static void what_goes_in_comes_out(void **state)
 	assert_int_equal(again.len, strlen(again.data));
 }
 
+/* An agent that does not know the placement would refuse all VMs. */
+static void an_older_agent_takes_the_next_placement(void **state)
+{
+	_cleanup_manifest_ struct manifest got = { .generation = 0 };
+	_cleanup_buf_ struct buf json = { .data = NULL };
+	struct manifest m;
+	struct err e;
+
+	(void)state;
+	sample(&m);
+	m.vms[1].vm.placement = VM_PLACE_INITRAMFS;
+	assert_ok(manifest_encode(&m, &json, &e), e);
+	assert_null(strstr(json.data, "\"placement\":\"initramfs\""));
+	assert_non_null(strstr(json.data, "\"placement\":\"sysroot\",\"initramfs\":true"));
+	assert_ok(manifest_decode(&json, &geo, &got, &e), e);
+	assert_int_equal(got.vms[0].vm.placement, VM_PLACE_LATE);
+	assert_int_equal(got.vms[1].vm.placement, VM_PLACE_INITRAMFS);
+}
+
 static void a_manifest_without_vms(void **state)
 {
 	_cleanup_manifest_ struct manifest got = { .generation = 0 };
@@ -439,6 +458,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(what_goes_in_comes_out, setup),
 		cmocka_unit_test_setup(a_manifest_without_vms, setup),
+		cmocka_unit_test_setup(an_older_agent_takes_the_next_placement, setup),
 		cmocka_unit_test_setup(what_json_cannot_say_is_refused, setup),
 		cmocka_unit_test_setup(every_change_is_judged, setup),
 		cmocka_unit_test_setup(a_sample_is_bounded, setup),

@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "disk.h"
+#include "disk_wait.h"
 #include "ledger_fixture.h"
 #include "load.h"
 #include "qemu.h"
@@ -434,7 +435,24 @@ static void make_root(bool complete)
 		snprintf(path, sizeof(path), "/run/root/%s", dirs[i]);
 		assert_ok(io_mkdir_p(path, 0755, &e), e);
 	}
+	if (complete) {
+		assert_ok(io_mkdir_p("/run/root/usr/bin", 0755, &e), e);
+		assert_ok(io_write_file("/run/root/usr/bin/qemu-system-x86_64", "", 0, 0755, &e), e);
+	}
 	b.r.root = "/run/root";
+}
+
+static void a_root_without_its_qemu_claims_nothing(void **state)
+{
+	(void)state;
+	make_root(true);
+	assert_int_equal(unlink("/run/root/usr/bin/qemu-system-x86_64"), 0);
+	go(RESTORE_LATER, "qemu-system-x86_64 is not there (yet)");
+	b.r.who = RESTORE_EARLY;
+	b.mv.vm.placement = VM_PLACE_INITRAMFS;
+	go(RESTORE_LATER, "qemu-system-x86_64 is not in the image");
+	assert_int_equal(b.starts, 0);
+	record_is(VM_SEALED, ERR_NONE);
 }
 
 static void a_root_that_is_not_ready_claims_nothing(void **state)
@@ -473,6 +491,156 @@ static void disks_are_looked_for_after_the_binds(void **state)
 	add_disk();
 	make_root(true);
 	go(RESTORE_RUNNING, "");
+}
+
+/* ---- placements ------------------------------------------------------------ */
+
+static void each_placement_has_its_moment(void **state)
+{
+	static const struct {
+		enum vm_placement place;
+		enum restore_who who;
+		enum restore_result want;
+	} cells[] = {
+		{ VM_PLACE_INITRAMFS, RESTORE_EARLY, RESTORE_RUNNING },
+		{ VM_PLACE_INITRAMFS, RESTORE_AGENT, RESTORE_RUNNING },
+		{ VM_PLACE_INITRAMFS, RESTORE_LATE, RESTORE_RUNNING },
+		{ VM_PLACE_INITRAMFS, RESTORE_OPERATOR, RESTORE_RUNNING },
+		{ VM_PLACE_SYSROOT, RESTORE_EARLY, RESTORE_LATER },
+		{ VM_PLACE_SYSROOT, RESTORE_AGENT, RESTORE_RUNNING },
+		{ VM_PLACE_SYSROOT, RESTORE_LATE, RESTORE_RUNNING },
+		{ VM_PLACE_SYSROOT, RESTORE_OPERATOR, RESTORE_RUNNING },
+		{ VM_PLACE_LATE, RESTORE_EARLY, RESTORE_LATER },
+		{ VM_PLACE_LATE, RESTORE_AGENT, RESTORE_LATER },
+		{ VM_PLACE_LATE, RESTORE_LATE, RESTORE_RUNNING },
+		{ VM_PLACE_LATE, RESTORE_OPERATOR, RESTORE_RUNNING },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
+		unlink(HOLDOVER_RUN_DIR "/db1/record");
+		seal(CANARY_SAMPLE);
+		begin(cells[i].who);
+		b.mv.vm.placement = cells[i].place;
+		go(cells[i].want, cells[i].want == RESTORE_LATER ? "its placement is" : "");
+		assert_int_equal(b.report.vm[0].due, cells[i].want == RESTORE_RUNNING);
+		record_is(cells[i].want == RESTORE_LATER ? VM_SEALED : VM_RUNNING, ERR_NONE);
+		if (b.last)
+			end(b.last);
+		b.last = 0;
+	}
+	assert_int_equal(decide_place(RESTORE_EARLY), VM_PLACE_INITRAMFS);
+	assert_int_equal(decide_place(RESTORE_AGENT), VM_PLACE_SYSROOT);
+	assert_int_equal(decide_place(RESTORE_LATE), VM_PLACE_LATE);
+	assert_int_equal(decide_place(RESTORE_OPERATOR), VM_PLACE_LATE);
+}
+
+static void each_pass_counts_what_runs(void **state)
+{
+	(void)state;
+	b.mv.vm.placement = VM_PLACE_INITRAMFS;
+	b.r.who = RESTORE_EARLY;
+	go(RESTORE_RUNNING, "");
+	assert_false(b.report.vm[0].before);
+	b.r.who = RESTORE_AGENT;
+	go(RESTORE_RUNNING, "");
+	assert_true(b.report.vm[0].before);
+	assert_int_equal(b.report.running, 1);
+	assert_int_equal(b.starts, 1);
+}
+
+static void a_missing_disk_is_waited_for(void **state)
+{
+	struct err e = { 0 };
+	pid_t maker;
+
+	(void)state;
+	add_disk();
+	assert_int_equal(rename(DISK, "/run/elsewhere.img"), 0);
+	b.mv.vm.placement = VM_PLACE_INITRAMFS;
+	b.r.who = RESTORE_EARLY;
+	go(RESTORE_LATER, "does not exist (yet)");
+	assert_true(b.report.vm[0].disk_missing);
+	/* Its time ends, or the next placement has come. */
+	assert_int_equal(disk_wait(&b.r, &b.report, io_now_ms() + 50, "/run/stop", &e), 0);
+	assert_ok(io_write_file("/run/stop", "", 0, 0600, &e), e);
+	assert_int_equal(disk_wait(&b.r, &b.report, io_now_ms() + 60000, "/run/stop", &e), 0);
+	assert_int_equal(unlink("/run/stop"), 0);
+	maker = fork();
+	if (maker == 0) {
+		usleep(200000);
+		_exit(rename("/run/elsewhere.img", DISK) ? 1 : 0);
+	}
+	assert_int_equal(disk_wait(&b.r, &b.report, io_now_ms() + 60000, "/run/stop", &e), 1);
+	end(maker);
+	go(RESTORE_RUNNING, "");
+	assert_int_equal(disk_wait(&b.r, &b.report, io_now_ms() + 60000, "/run/stop", &e), 0);
+}
+
+/* What the dracut module copies has another inode, on another file system. */
+static void firmware_may_be_a_copy(void **state)
+{
+	(void)state;
+	add_disk();
+	b.mv.disks->writable = false;
+	b.mv.disks->inode++;
+	b.mv.vm.placement = VM_PLACE_INITRAMFS;
+	b.r.who = RESTORE_AGENT;
+	go(RESTORE_KEPT, "another file");
+	b.r.who = RESTORE_EARLY;
+	b.mv.disks->mtime_ns++;
+	go(RESTORE_LATER, "is not the one that the VM had");
+	b.mv.disks->mtime_ns--;
+	b.mv.disks->writable = true;
+	go(RESTORE_KEPT, "another file");
+	b.mv.disks->writable = false;
+	go(RESTORE_RUNNING, "");
+}
+
+static void the_report_tells_the_way(void **state)
+{
+	char place[16], why[REPORT_WHY_SIZE];
+	struct err e = { 0 };
+
+	(void)state;
+	report_way("db1", place, why);
+	assert_string_equal(place, "");
+	b.mv.vm.placement = VM_PLACE_INITRAMFS;
+	b.r.who = RESTORE_EARLY;
+	b.fails = ERR_TIMEOUT;
+	go(RESTORE_LATER, "as told");
+	b.last = 0;
+	assert_ok(report_write(&b.report, &b.r, &e), e);
+	report_way("db1", place, why);
+	assert_string_equal(place, "");
+	assert_string_equal(why, "initramfs: as told");
+	b.r.who = RESTORE_AGENT;
+	make_root(false);
+	go(RESTORE_LATER, "no folder /run");
+	assert_ok(report_write(&b.report, &b.r, &e), e);
+	b.fails = ERR_NONE;
+	b.r.who = RESTORE_LATE;
+	b.r.root = NULL;
+	go(RESTORE_RUNNING, "");
+	assert_ok(report_write(&b.report, &b.r, &e), e);
+	report_way("db1", place, why);
+	assert_string_equal(place, "late");
+	assert_string_equal(why,
+			    "initramfs: as told; sysroot: preparing /run/root: /run/root has no "
+			    "folder /run; is the root mounted?");
+	/* Another pass that finds it running leaves that alone, ... */
+	go(RESTORE_NOT_TRIED, "");
+	assert_ok(report_write(&b.report, &b.r, &e), e);
+	report_way("db1", place, why);
+	assert_string_equal(place, "late");
+	/* ... and one of another jump begins anew. */
+	b.r.ticket.generation++;
+	assert_ok(report_write(&b.report, &b.r, &e), e);
+	report_way("db1", place, why);
+	assert_string_equal(place, "");
+	assert_string_equal(why, "");
+	report_way("db2", place, why);
+	assert_string_equal(place, "");
 }
 
 /* As with a persistent dirty bitmap, when the image is activated. */
@@ -631,7 +799,8 @@ static void set_back_to_sealed_after_running(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(who); i++) {
 		set_record(VM_SEALED);
 		begin(who[i]);
-		go(RESTORE_NOT_TRIED, "");
+		/* The agent counts what runs, in whatever pass it was resumed. */
+		go(who[i] == RESTORE_AGENT ? RESTORE_RUNNING : RESTORE_NOT_TRIED, "");
 	}
 	assert_int_equal(b.conts, 1);
 	assert_true(lives(b.last));
@@ -767,7 +936,7 @@ static void marker_is(const char *note, const char *want)
 {
 	char text[REPORT_MARKER_SIZE];
 
-	assert_int_equal(report_marker(text, &b.report, 412, note), strlen(want));
+	assert_int_equal(report_marker(text, "DONE", &b.report, 412, note), strlen(want));
 	assert_string_equal(text, want);
 }
 
@@ -804,6 +973,12 @@ int main(void)
 		CASE(ram_at_another_place),
 		CASE(ram_path_in_a_root),
 		CASE(a_root_that_is_not_ready_claims_nothing),
+		CASE(a_root_without_its_qemu_claims_nothing),
+		CASE(each_placement_has_its_moment),
+		CASE(each_pass_counts_what_runs),
+		CASE(a_missing_disk_is_waited_for),
+		CASE(firmware_may_be_a_copy),
+		CASE(the_report_tells_the_way),
 		CASE(disks_are_looked_for_after_the_binds),
 		CASE(qemu_may_touch_its_images),
 		CASE(a_disk_changed_before_is_kept),

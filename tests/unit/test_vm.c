@@ -180,13 +180,13 @@ static void every_key_is_read(void **state)
 
 	(void)state;
 	load("[vm]\nqemu = /opt/q\nmachine = pc-q35-10.0,smm=off\nmemory = 4G\nmemdev = dimm0\n"
-	     "placement = late\non-failure = keep\npriority = 0\ntimeout = 5\n",
+	     "placement = initramfs\non-failure = keep\npriority = 0\ntimeout = 5\n",
 	     &vm);
 	assert_string_equal(vm.qemu, "/opt/q");
 	assert_string_equal(vm.machine, "pc-q35-10.0,smm=off");
 	assert_int_equal(vm.memory, 4ULL << 30);
 	assert_string_equal(vm.memdev, "dimm0");
-	assert_int_equal(vm.placement, VM_PLACE_LATE);
+	assert_int_equal(vm.placement, VM_PLACE_INITRAMFS);
 	assert_int_equal(vm.on_failure, VM_FAIL_KEEP);
 	assert_int_equal(vm.priority, 0);
 	assert_int_equal(vm.timeout_ms, 5000);
@@ -340,7 +340,7 @@ static void names_of_choices_round_trip(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	for (int i = VM_PLACE_SYSROOT; i <= VM_PLACE_LATE; i++) {
+	for (int i = VM_PLACE_SYSROOT; i <= VM_PLACE_INITRAMFS; i++) {
 		assert_int_equal(vm_placement_parse(vm_placement_name((enum vm_placement)i), &p, &e),
 				 0);
 		assert_int_equal(p, i);

@@ -156,7 +156,7 @@ class Bench:
     def agent(self, **kw):
         """The agent as the initramfs runs it; afterwards the initramfs is gone."""
         put("/dev/kmsg", "")
-        d = self.run("holdover-agent", "--sysroot", "/", **kw)
+        d = self.run("holdover-agent", "--foreground", "--sysroot", "/", **kw)
         d.err += get("/dev/kmsg").decode(errors="replace")
         self.log[-1] = str(d)
         remove(TICKET)
