@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "log.h"
 #include "restore.h"
 #include "runstate.h"
 
@@ -50,13 +51,19 @@ int restore_open(struct restore *r, struct err *e)
 {
 	const struct ticket *t = &r->ticket;
 	uint64_t before = restore_cpu_us();
+	bool mended;
 
 	ticket_id(t, r->ticket_id);
 	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0)
 		return -1;
 	r->cpu_modules_us = restore_cpu_us() - before;
-	if (pmem_find(t->region_start, t->region_size, t->namespace_uuid, &r->dev, e) < 0 ||
-	    pmem_open_ledger(&r->dev, &r->map, &r->ledger, e) < 0)
+	if (pmem_find_mending(t->region_start, t->region_size, t->namespace_uuid, &r->dev, &mended,
+			      e) < 0)
+		return -1;
+	if (mended)
+		log_warn("%s: came up raw; its info block was written back from the ledger's copy",
+			 r->dev.path);
+	if (pmem_open_ledger(&r->dev, &r->map, &r->ledger, e) < 0)
 		return -1;
 	if (memcmp(r->ledger.geo.ledger_uuid, t->ledger_uuid, 16))
 		return err_set(e, ERR_MISMATCH,

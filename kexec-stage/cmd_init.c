@@ -5,6 +5,7 @@
 
 #include "host.h"
 #include "out.h"
+#include "qemu.h"
 #include "runstate.h"
 
 #define LEDGER_UNIT (2ULL << 20)
@@ -101,6 +102,36 @@ static int write_ledger(struct host *h, uint64_t size, struct err *e)
 	return 0;
 }
 
+/* What is sealed may lie where this kernel sees an empty region, if it was
+ * started with another memmap=. */
+static int check_sealed(const struct opts *o, struct err *e)
+{
+	char size[32], start[32];
+	struct pmem_range sealed;
+	int rc = o->force ? 0 : host_sealed_region(&sealed, e);
+
+	if (rc <= 0)
+		return rc;
+	io_format_size(sealed.size, size, sizeof(size));
+	io_format_size(sealed.start, start, sizeof(start));
+	return err_set(e, ERR_REFUSED,
+		       "VMs are sealed on memmap=%s!%s; a kernel with that parameter resumes them "
+		       "('holdover resume'), --force gives them up",
+		       size, start);
+}
+
+/* A new ledger: no ticket of an older one is good for anything. */
+static int begin_anew(struct host *h, const struct opts *o, uint64_t size, struct err *e)
+{
+	if (write_ledger(h, size, e) < 0)
+		return -1;
+	if (o->force &&
+	    (ticket_shred(HOLDOVER_TICKET_COPY, e) < 0 ||
+	     ticket_shred(HOLDOVER_RUN_DIR "/ticket", e) < 0))
+		return -1;
+	return 0;
+}
+
 static int prepare(struct host *h, const struct opts *o, bool *kept, struct err *e)
 {
 	struct pmem_range region = o->region;
@@ -111,17 +142,20 @@ static int prepare(struct host *h, const struct opts *o, bool *kept, struct err 
 	if (check_unused(e) < 0 || pmem_load_modules(e) < 0)
 		return -1;
 	*kept = false;
-	if (pmem_find(region.start, region.size, NULL, &h->dev, e) == 0) {
+	if ((o->force ? pmem_find(region.start, region.size, NULL, &h->dev, e) :
+			host_find_device(h, &region, e)) == 0) {
 		if (keep_existing(h, o, size, kept, e) < 0)
 			return -1;
-		return *kept ? 0 : write_ledger(h, size, e);
+		if (*kept)
+			return 0;
+		return check_sealed(o, e) < 0 ? -1 : begin_anew(h, o, size, e);
 	}
 	if (e->kind != ERR_ABSENT && !(e->kind == ERR_REFUSED && o->force))
 		return -1;
 	err_clear(e);
-	if (pmem_create(region.start, region.size, o->force, &h->dev, e) < 0)
+	if (check_sealed(o, e) < 0 || pmem_create(region.start, region.size, o->force, &h->dev, e) < 0)
 		return -1;
-	return write_ledger(h, size, e);
+	return begin_anew(h, o, size, e);
 }
 
 static void print_text(const struct host *h, bool kept)

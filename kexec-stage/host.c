@@ -63,15 +63,71 @@ int host_region(const struct config *cfg, struct pmem_range *out, struct err *e)
 		       "the region that holdover.conf names is not there; this kernel has %s", list);
 }
 
+int host_find_device(struct host *h, const struct pmem_range *region, struct err *e)
+{
+	bool mended;
+
+	/* Without the lock somebody else may be mending it right now. */
+	if (h->lock < 0)
+		return pmem_find(region->start, region->size, NULL, &h->dev, e);
+	if (pmem_find_mending(region->start, region->size, NULL, &h->dev, &mended, e) < 0)
+		return -1;
+	if (mended)
+		cmd_say("holdover: %s had come up raw; its info block was written back from the "
+			"ledger's copy",
+			h->dev.path);
+	return 0;
+}
+
+int host_sealed_region(struct pmem_range *out, struct err *e)
+{
+	static const char *const copies[] = { HOLDOVER_RUN_DIR "/ticket", HOLDOVER_TICKET_COPY };
+
+	for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
+		struct ticket t _cleanup_ticket_ = { 0 };
+
+		if (ticket_load(copies[i], &t, e) == 0) {
+			*out = (struct pmem_range){ t.region_start, t.region_size };
+			return 1;
+		}
+		if (e->kind != ERR_ABSENT)
+			return -1;
+		err_clear(e);
+	}
+	return 0;
+}
+
+/* "There is nothing" is the wrong word when a ticket says where there is. */
+static void explain_missing(struct err *e)
+{
+	struct pmem_range ranges[PMEM_RANGES_MAX], sealed;
+	struct err ignored = { 0 };
+	char text[64];
+	int n = pmem_iomem_ranges(ranges, &ignored);
+
+	if (host_sealed_region(&sealed, &ignored) > 0) {
+		for (int i = 0; i < n; i++)
+			if (ranges[i].start == sealed.start && ranges[i].size == sealed.size)
+				return;
+		describe_ranges(&sealed, 1, text, sizeof(text));
+		err_set(e, ERR_MISMATCH,
+			"%.600s; VMs are sealed on memmap=%s, which this kernel does not have: start "
+			"it with that parameter, by kexec or a reset that keeps memory, then 'holdover "
+			"resume'",
+			e->msg, text);
+	} else if (e->kind == ERR_ABSENT && !strstr(e->msg, "memmap=")) {
+		err_set(e, ERR_ABSENT, "%.900s; 'holdover init' prepares the region", e->msg);
+	}
+}
+
 int host_open_ledger(struct host *h, struct err *e)
 {
 	struct pmem_range region;
 
 	if (host_region(&h->cfg, &region, e) < 0 || pmem_load_modules(e) < 0 ||
-	    pmem_find(region.start, region.size, NULL, &h->dev, e) < 0 ||
+	    host_find_device(h, &region, e) < 0 ||
 	    pmem_open_ledger(&h->dev, &h->map, &h->ledger, e) < 0) {
-		if (e->kind == ERR_ABSENT && !strstr(e->msg, "memmap="))
-			err_set(e, ERR_ABSENT, "%.900s; 'holdover init' prepares the region", e->msg);
+		explain_missing(e);
 		return -1;
 	}
 	return 0;

@@ -52,6 +52,12 @@ void host_close(struct host *h);
 /** host_region() - the region that the configuration names, or the only one. */
 _must_check_ int host_region(const struct config *cfg, struct pmem_range *out, struct err *e);
 
+/** host_find_device() - pmem_find() into @h->dev; with the lock held, pmem_find_mending(), and says so. */
+_must_check_ int host_find_device(struct host *h, const struct pmem_range *region, struct err *e);
+
+/** host_sealed_region() - where a ticket on this host says that VMs are sealed. 1; 0 if there is no ticket; -1. */
+int host_sealed_region(struct pmem_range *out, struct err *e);
+
 /** host_vms_dir() - CONFIG_DIR/vms.d */
 _must_check_ int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e);
 

@@ -69,6 +69,20 @@ struct pmem_device {
 _must_check_ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid,
 			   struct pmem_device *out, struct err *e);
 
+/**
+ * pmem_find_mending() - pmem_find() that does not give up on a damaged info block
+ *
+ * @mended: out, whether something was done to get there
+ *
+ * A namespace that came up raw although the region ends in a ledger gets back the info block that the ledger has a verbatim
+ * copy of, and is enabled again. That is done only if ledger, copy and region agree on start, size, data offset, alignment
+ * and struct-page size, and nothing but a damaged block is where it goes. Afterwards uuid, size and offsets must be what the
+ * ledger says. Kinds as pmem_find(); what cannot be mended is REFUSED with the reason, and nothing was written. (The kernel
+ * itself writes a new block only for a namespace that somebody sets up, never while it probes one.)
+ */
+_must_check_ int pmem_find_mending(uint64_t start, uint64_t size, const uint8_t *want_uuid,
+				   struct pmem_device *out, bool *mended, struct err *e);
+
 /** pmem_create() - make a devdax namespace (map=dev, align 2 MiB) on a region
  * that has none; what `ndctl create-namespace -m devdax` does. REFUSED if the
  * region's first 8 KiB hold an info block, or its raw device holds a ledger,

@@ -17,56 +17,7 @@
 
 #include "pmem_internal.h"
 
-/* struct nd_pfn_sb, drivers/nvdimm/pfn.h: little-endian, fixed offsets. */
-enum {
-	SB_SIGNATURE = 0,
-	SB_UUID = 16,
-	SB_DATAOFF = 56,
-	SB_START_PAD = 76,
-	SB_ALIGN = 84,
-	SB_PAGE_STRUCT_SIZE = 92,
-	SB_CHECKSUM = 4088,
-};
-
 #define MAPS_MAX (64u << 20)
-
-static uint64_t le(const uint8_t *p, unsigned int bytes)
-{
-	uint64_t v = 0;
-
-	while (bytes--)
-		v = v << 8 | p[bytes];
-	return v;
-}
-
-/* The driver's Fletcher sum, over the block with its sum taken as zero. */
-static uint64_t checksum(const uint8_t block[PMEM_INFO_SIZE])
-{
-	uint64_t hi = 0;
-	uint32_t lo = 0;
-
-	for (unsigned int i = 0; i < PMEM_INFO_SIZE; i += 4) {
-		if (i < SB_CHECKSUM)
-			lo += (uint32_t)le(block + i, 4);
-		hi += lo;
-	}
-	return hi << 32 | lo;
-}
-
-int pmem_info_decode(const uint8_t block[PMEM_INFO_SIZE], struct pmem_device *dev, struct err *e)
-{
-	static const char signature[16] = "NVDIMM_DAX_INFO";
-
-	if (memcmp(block + SB_SIGNATURE, signature, sizeof(signature)))
-		return err_set(e, ERR_ABSENT, "no devdax info block there");
-	if (le(block + SB_CHECKSUM, 8) != checksum(block))
-		return err_set(e, ERR_CHECKSUM, "info block: checksum is wrong");
-	memcpy(dev->namespace_uuid, block + SB_UUID, sizeof(dev->namespace_uuid));
-	dev->dataoff = le(block + SB_DATAOFF, 8) + le(block + SB_START_PAD, 4);
-	dev->align = le(block + SB_ALIGN, 4);
-	dev->page_struct_size = le(block + SB_PAGE_STRUCT_SIZE, 2);
-	return 0;
-}
 
 /* A line of /proc/PID/maps: RANGE PERMS OFFSET MAJ:MIN INODE PATH. Compared is
  * the inode: a process in another root sees the device under another path. */

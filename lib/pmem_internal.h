@@ -64,6 +64,11 @@ _must_check_ int pmem_raw_read(const struct pmem_raw *r, uint64_t offset, void *
 _must_check_ int pmem_raw_write(const struct pmem_raw *r, uint64_t offset, const void *data,
 				size_t len, struct err *e);
 
+/** pmem_raw_geometry() - what the ledger's superblock says that the raw device ends in, that is at the 2 MiB boundary at
+ * or below the region's end. ABSENT, FORMAT, CHECKSUM as ledger_tail_read(). */
+_must_check_ int pmem_raw_geometry(const struct pmem_raw *r, uint64_t region_start,
+				   struct ledger_geometry *geo, struct err *e);
+
 /** pmem_raw_ledger() - 1 if the raw device ends in a ledger's superblock, that
  * is at the 2 MiB boundary at or below the region's end; 0, or -1. */
 int pmem_raw_ledger(const struct pmem_raw *r, uint64_t region_start, struct err *e);
@@ -77,5 +82,35 @@ const char *pmem_content_name(const uint8_t *head, size_t len);
  * (signature, checksum) and read @dataoff, @page_struct_size and the uuid. */
 _must_check_ int pmem_info_decode(const uint8_t block[PMEM_INFO_SIZE], struct pmem_device *dev,
 				  struct err *e);
+
+/** pmem_info_checksum() - the driver's sum over an info block, its own field taken as zero. */
+uint64_t pmem_info_checksum(const uint8_t block[PMEM_INFO_SIZE]);
+
+/** pmem_raw_claim() - open the raw device of the region's namespace, if that is enabled and raw, exclusively. 1; 0 if it is
+ * anything else; -1, as pmem_nd_open() and pmem_raw_open(). */
+int pmem_raw_claim(uint64_t start, uint64_t size, struct pmem_raw *out, struct err *e);
+
+/** pmem_raw_restart() - take a raw namespace down, so that pmem_find() enables it as what its info block says. Its device must
+ * be closed. */
+_must_check_ int pmem_raw_restart(uint64_t start, uint64_t size, struct err *e);
+
+/**
+ * struct pmem_mend - what decides whether an info block may be written back
+ * @start: of the region, physical
+ * @size: of the region, bytes
+ * @head: its first 8 KiB, the info block among them
+ * @geo: from the ledger's superblock
+ * @copy: the ledger's verbatim copy of the info block
+ */
+struct pmem_mend {
+	uint64_t start, size;
+	uint8_t head[PMEM_INFO_OFFSET + PMEM_INFO_SIZE];
+	struct ledger_geometry geo;
+	uint8_t copy[PMEM_INFO_SIZE];
+};
+
+/** pmem_mend_check() - what is to be done: 1 if the copy belongs here and nothing but damage is in its place, 0 if the info
+ * block is already the copy, -1 with REFUSED and the reason. Only looks. */
+int pmem_mend_check(const struct pmem_mend *m, struct err *e);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The raw block device of a namespace, and what its bytes mean. */
+/* The raw block device of a namespace. */
 #include "pmem.h"
 
 #include <errno.h>
@@ -10,8 +10,6 @@
 #include <linux/fs.h>
 
 #include "pmem_internal.h"
-
-#define DATA_ALIGN (2ULL << 20)
 
 int pmem_raw_open(struct pmem_nd *nd, int flags, struct pmem_raw *out, struct err *e)
 {
@@ -80,50 +78,33 @@ int pmem_raw_write(const struct pmem_raw *r, uint64_t offset, const void *data, 
 	return transfer(r, offset, NULL, data, len, e);
 }
 
-int pmem_raw_ledger(const struct pmem_raw *r, uint64_t region_start, struct err *e)
+int pmem_raw_claim(uint64_t start, uint64_t size, struct pmem_raw *out, struct err *e)
 {
-	uint64_t end = (region_start + r->size) / DATA_ALIGN * DATA_ALIGN;
-	struct ledger_geometry geo;
-	uint8_t tail[LEDGER_TAIL];
-	struct err why;
+	_cleanup_pmem_nd_ struct pmem_nd nd = { 0 };
 
-	if (end < region_start + LEDGER_TAIL)
-		return 0;
-	if (pmem_raw_read(r, end - region_start - LEDGER_TAIL, tail, sizeof(tail), e))
+	out->fd = -1;
+	if (pmem_nd_open(&nd, start, size, e))
 		return -1;
-	/* A ledger that is damaged or too new to be read is one all the same. */
-	return ledger_tail_read(tail, &geo, &why) == 0 || why.kind != ERR_ABSENT;
+	if (!ndctl_namespace_is_active(nd.ns) || ndctl_namespace_get_dax(nd.ns) ||
+	    ndctl_namespace_get_pfn(nd.ns) || ndctl_namespace_get_btt(nd.ns))
+		return 0;
+	return pmem_raw_open(&nd, O_RDWR | O_EXCL, out, e) ? -1 : 1;
 }
 
-const char *pmem_content_name(const uint8_t *head, size_t len)
+int pmem_raw_restart(uint64_t start, uint64_t size, struct err *e)
 {
-	static const struct {
-		uint32_t offset;
-		uint8_t len;
-		const char *magic;
-		const char *name;
-	} known[] = {
-		{ PMEM_INFO_OFFSET, 15, "NVDIMM_PFN_INFO", "the info block of an fsdax namespace" },
-		{ PMEM_INFO_OFFSET, 15, "NVDIMM_DAX_INFO", "the info block of a devdax namespace" },
-		{ PMEM_INFO_OFFSET, 14, "BTT_ARENA_INFO",
-		  "the info block of a sector-mode namespace" },
-		{ 0x438, 2, "\x53\xef", "an ext2, ext3 or ext4 file system" },
-		{ 0, 4, "XFSB", "an XFS file system" },
-		{ 0x10040, 8, "_BHRfS_M", "a btrfs file system" },
-		{ 1024, 4, "\x10\x20\xf5\xf2", "an F2FS file system" },
-		{ 1024, 4, "\xe2\xe1\xf5\xe0", "an EROFS file system" },
-		{ 0, 4, "hsqs", "a squashfs file system" },
-		{ 0, 6, "LUKS\xba\xbe", "a LUKS volume" },
-		{ 512, 8, "LABELONE", "an LVM physical volume" },
-		{ 512, 8, "EFI PART", "a GPT partition table" },
-		{ 4096, 4, "\xfc\x4e\x2b\xa9", "a member of an md array" },
-		{ 4086, 10, "SWAPSPACE2", "swap space" },
-		{ 510, 2, "\x55\xaa", "a boot sector or partition table" },
-	};
+	_cleanup_pmem_nd_ struct pmem_nd nd = { 0 };
+	const char *name;
+	int rc;
 
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (known[i].offset + known[i].len <= len &&
-		    !memcmp(head + known[i].offset, known[i].magic, known[i].len))
-			return known[i].name;
-	return NULL;
+	if (pmem_nd_open(&nd, start, size, e))
+		return -1;
+	name = ndctl_namespace_get_devname(nd.ns);
+	rc = ndctl_namespace_disable_safe(nd.ns);
+	if (rc)
+		return err_sys(e, -rc, "%s: taking it down", name);
+	rc = ndctl_namespace_set_raw_mode(nd.ns, 0);
+	if (rc < 0)
+		return err_sys(e, -rc, "%s: switching it from raw", name);
+	return 0;
 }

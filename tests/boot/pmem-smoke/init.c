@@ -290,19 +290,23 @@ static void put_info_block(const uint8_t block[4096])
 static void damage(const struct note *note)
 {
 	struct pmem_device dev, again;
-	uint8_t block[4096];
+	uint8_t block[4096], after[4096];
+	bool mended;
 
-	MUST(pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &dev, &err));
+	MUST(pmem_find_mending(REGION_START, REGION_SIZE, note->namespace_uuid, &dev, &mended, &err));
+	CHECK(!mended);
 	MUST(pmem_info_block(&dev, block, &err));
 	block[100] ^= 1;
 	put_info_block(block);
 	MUST_BE(ERR_REFUSED,
 		pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &again, &err));
 	MUST_BE(ERR_REFUSED, pmem_create(REGION_START, REGION_SIZE, false, &again, &err));
+	MUST(pmem_find_mending(REGION_START, REGION_SIZE, note->namespace_uuid, &again, &mended,
+			       &err));
+	CHECK(mended && again.size == dev.size && again.dataoff == dev.dataoff);
 	block[100] ^= 1;
-	put_info_block(block);
-	MUST(pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &again, &err));
-	CHECK(again.size == dev.size && again.dataoff == dev.dataoff);
+	MUST(pmem_info_block(&again, after, &err));
+	CHECK(!memcmp(block, after, sizeof(block)));
 }
 
 static void second_boot(const struct note *note)

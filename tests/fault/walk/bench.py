@@ -17,8 +17,8 @@ MIB = 1 << 20
 DEVICE = "/dev/dax0.0"
 DEVICE_SIZE = 6 * MIB
 LEDGER_SIZE = 2 * MIB
-REGION = "0x100000000 0xa00000 %s\n"
-MEMMAP = "memmap=10M!4G"
+REGION = "0x100000000 0x800000 %s\n"
+MEMMAP = "memmap=8M!4G"
 TICKET = "/holdover.ticket"
 TICKET_COPY = "/var/lib/holdover/ticket"
 INITRD = "/bench/kexec/initrd"

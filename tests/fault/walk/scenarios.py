@@ -234,10 +234,141 @@ def other_region(what, change):
 UUID = "11111111-2222-4333-8444-555555555555"
 scenarios(other_region,
           ("is gone", lambda: remove("/bench/region")),
-          ("was moved", lambda: put("/bench/region", "0x200000000 0xa00000 %s\n" % UUID)),
+          ("was moved", lambda: put("/bench/region", "0x200000000 0x800000 %s\n" % UUID)),
           ("has another size", lambda: put("/bench/region", "0x100000000 0xc00000 %s\n" % UUID)),
           ("has another namespace",
            lambda: put("/bench/region", REGION % "99999999-2222-4333-8444-555555555555")))
+
+
+def head_file():
+    return get("/bench/head")
+
+
+def damaged_block(what, head):
+    def f(b):
+        jumped(b)
+        put("/bench/head", head)
+        expect(b, b.agent(), 0, "written back from the ledger's copy", "DONE vms=2 running=2")
+        if b"NVDIMM_DAX_INFO" not in head_file():
+            raise Wrong("the block was not written back")
+        Life(b).verdict()
+    f.__doc__ = "an info block that %s: mended by the agent, all VMs resumed" % what
+    return f
+
+
+# Of the block the bench never sees more than this; the rest of it comes from the ledger.
+SIGNED = b"\0" * 4096 + b"NVDIMM_DAX_INFO\0" + b"\0" * 4080
+scenarios(damaged_block,
+          ("is wiped", b"\0" * 8192),
+          ("is noise", b"\0" * 4096 + random.Random(1).randbytes(4096)),
+          ("is signed but has another sum", SIGNED))
+
+
+def foreign_block(what, head, text):
+    def f(b):
+        jumped(b)
+        put("/bench/head", head)
+        before = whole_device()
+        expect(b, b.agent(), 1, "cannot be mended", text, "DONE vms=unknown running=0")
+        expect(b, b.late(), 1, text)
+        if b.holdover("init").rc == 0:
+            raise Wrong("and init formats it")
+        nothing_resumed(b, before)
+        if head_file() != head:
+            raise Wrong("the head of the region was written to")
+        put("/bench/head", b"\0" * 8192)
+        resumes(b)
+    f.__doc__ = "%s where the info block was: not overwritten, refused, resumed when it is gone" % what
+    return f
+
+
+scenarios(foreign_block,
+          ("a file system", b"\0" * 0x438 + b"\x53\xef" + b"\0" * (8192 - 0x43a), "ext4"),
+          ("an fsdax namespace's block", b"\0" * 4096 + b"NVDIMM_PFN_INFO\0" + b"\0" * 4080, "fsdax"),
+          ("a boot sector", b"\0" * 510 + b"\x55\xaa" + b"\0" * 7680, "boot sector"))
+
+
+@scenario
+def kernel_refuses_the_block(b):
+    """a kernel that does not accept the info block written back: kept, resumed by one that does"""
+    jumped(b)
+    put("/bench/head", b"\0" * 8192)
+    put("/bench/refuse-block", "")
+    before = whole_device()
+    expect(b, b.agent(), 1, "after its info block was written back", "DONE vms=unknown running=0")
+    expect(b, b.late(), 1, "came up raw")
+    nothing_resumed(b, before)
+    remove("/bench/refuse-block")
+    resumes(b)
+
+
+def no_copy(what, change):
+    def f(b):
+        jumped(b)
+        put("/bench/head", b"\0" * 8192)
+        whole = ledger()
+        write_ledger(change(bytearray(whole)))
+        before = whole_device()
+        expect(b, b.agent(), 1, "DONE vms=unknown running=0", "cannot be mended")
+        nothing_resumed(b, before)
+        if head_file() != b"\0" * 8192:
+            raise Wrong("the head of the region was written to")
+        write_ledger(whole)
+        resumes(b)
+    f.__doc__ = "a wiped info block, and %s: refused, nothing written" % what
+    return f
+
+
+def flip_at(*places):
+    def change(data):
+        for at in places:
+            data[at] ^= 1
+        return data
+    return change
+
+
+scenarios(no_copy,
+          ("the ledger's copy of it rotten", flip_at(0x1000 + 100)),
+          ("the copy's head rotten", flip_at(0x20)),
+          ("both superblocks rotten", flip_at(LEDGER_SIZE - 8192 + 100, LEDGER_SIZE - 4096 + 100)))
+
+
+@scenario
+def init_in_another_kernel(b):
+    """init in a kernel with another memmap=: refused while VMs are sealed, also where it sees nothing"""
+    jumped(b)
+    region, device = get("/bench/region"), get(DEVICE)
+    put("/bench/region", "0x200000000 0x800000 %s\n" % UUID)
+    with open(DEVICE, "r+b") as f:
+        f.write(b"\0" * DEVICE_SIZE)
+    remove(TICKET)
+    expect(b, b.holdover("init"), 1, "memmap=8M!4G", "--force gives them up")
+    if any(get(DEVICE)):
+        raise Wrong("and wrote something")
+    d = b.holdover("resume")
+    expect(b, d, 1, "memmap=")
+    d = b.holdover("run", "a")
+    expect(b, d, 1, "VMs are sealed on memmap=8M!4G")
+    put("/bench/region", region)
+    with open(DEVICE, "r+b") as f:
+        f.write(device)
+    resumes(b)
+    b.kill_all()
+
+
+@scenario
+def init_gives_up(b):
+    """init --force after the sealed RAM is lost: the old ticket goes with it"""
+    jumped(b)
+    remove(TICKET)
+    with open(DEVICE, "r+b") as f:
+        f.write(b"\0" * DEVICE_SIZE)
+    expect(b, b.holdover("init"), 1, "--force gives them up")
+    expect(b, b.holdover("init", "--force"), 0)
+    if there(TICKET_COPY):
+        raise Wrong("the ticket of the old ledger is still there")
+    for name in b.vms:
+        expect(b, b.holdover("run", name), 0)
 
 
 @scenario

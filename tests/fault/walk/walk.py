@@ -354,6 +354,23 @@ def begin_resume(b):
     remove(TICKET)
 
 
+def then_boot_mending(b, life, before):
+    life.power_cut(ticket=b.old_ticket)
+    b.agent()
+    return life.verdict()
+
+
+def act_mending(b, **kw):
+    return b.agent(**kw)
+
+
+# Only as far as to the ledger; from there on it is the agent's walk.
+@walk("agent mends", (then_boot_mending,), act_mending, after="agent")
+def begin_mending(b):
+    jumped(b)
+    put("/bench/head", b"\0" * 8192)
+
+
 def then_run_again(b, life, before):
     life.may_be_lost = set(b.vms)
     repair(b)
