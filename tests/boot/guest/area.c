@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#define _GNU_SOURCE
-#include <stddef.h>
-#include <sys/mman.h>
-
 #include "area.h"
 
-static uint64_t *area;
+static uint64_t *area, area_stride, area_words;
 
 /* splitmix64's finaliser: neighbouring ticks get unrelated seeds. */
 uint64_t area_seed(uint64_t nonce, uint64_t tick)
@@ -19,23 +15,23 @@ uint64_t area_seed(uint64_t nonce, uint64_t tick)
 
 static void fill(unsigned int chunk, uint64_t v)
 {
-	uint64_t *p = area + (size_t)chunk * AREA_CHUNK_WORDS;
+	uint64_t *p = area + chunk * area_stride;
 
-	for (size_t i = 0; i < AREA_CHUNK_WORDS; i++, v += AREA_STEP)
+	for (uint64_t i = 0; i < area_words; i++, v += AREA_STEP)
 		p[i] = v;
 }
 
-int area_init(uint64_t nonce)
+void area_place(uint64_t *base, uint64_t stride, uint64_t words)
 {
-	size_t size = (size_t)AREA_CHUNKS * AREA_CHUNK_WORDS * sizeof(*area);
+	area = base;
+	area_stride = stride;
+	area_words = words;
+}
 
-	area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (area == MAP_FAILED)
-		return -1;
-	madvise(area, size, MADV_HUGEPAGE);
+void area_init(uint64_t nonce)
+{
 	for (unsigned int c = 0; c < AREA_CHUNKS; c++)
 		fill(c, area_seed(nonce, AREA_INITIAL | c));
-	return 0;
 }
 
 void area_write(uint64_t nonce, uint64_t tick)
@@ -59,7 +55,7 @@ static void sums(const uint64_t *p, uint64_t *s1, uint64_t *s2)
 {
 	uint64_t a = 0, b = 0;
 
-	for (size_t i = 0; i < AREA_CHUNK_WORDS; i += 8) {
+	for (uint64_t i = 0; i < area_words; i += 8) {
 #define WORD(k)                  \
 	do {                     \
 		a += p[i + (k)]; \
@@ -82,7 +78,7 @@ static void sums(const uint64_t *p, uint64_t *s1, uint64_t *s2)
 /* What sums() has to find, without looking: the words are an arithmetic progression. */
 static void expected_sums(uint64_t v, uint64_t *s1, uint64_t *s2)
 {
-	const uint64_t n = AREA_CHUNK_WORDS;
+	const uint64_t n = area_words;
 
 	*s1 = n * v + n * (n - 1) / 2 * AREA_STEP;
 	*s2 = n * (n + 1) / 2 * v + (n - 1) * n * (n + 1) / 6 * AREA_STEP;
@@ -97,7 +93,7 @@ unsigned int area_verify(uint64_t nonce, uint64_t tick, uint64_t *sum, unsigned 
 		uint64_t want1, want2, got1, got2;
 
 		expected_sums(area_seed(nonce, last_writer(tick, c)), &want1, &want2);
-		sums(area + (size_t)c * AREA_CHUNK_WORDS, &got1, &got2);
+		sums(area + c * area_stride, &got1, &got2);
 		*sum = (*sum + got1) * AREA_STEP + got2;
 		if ((got1 != want1 || got2 != want2) && !bad++)
 			*first = c;

@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 /*
- * 64 MiB of the guest's RAM whose every word follows from (nonce, counter).
+ * A part of the guest's RAM whose every word follows from (nonce, counter).
  *
- * The area is 64 chunks of 1 MiB. Tick n rewrites chunk n % 64, so chunk c always holds
+ * The area is 64 chunks; the Linux guest's have 1 MiB each and lie side by side. Tick n rewrites chunk n % 64, so chunk c always holds
  * what the last tick before or at n with the same remainder wrote; before any tick has,
  * it holds what area_init() put there. Word i of a chunk is seed + i * AREA_STEP, where
  * seed = area_seed(nonce, tick). tests/boot/lib/evidence.py computes the same from outside.
@@ -19,8 +19,11 @@
 
 uint64_t area_seed(uint64_t nonce, uint64_t tick);
 
-/* Fills the whole area. Returns 0, or -1 when there is no memory for it. */
-int area_init(uint64_t nonce);
+/* Where the chunks lie: @words words each (a multiple of 8), @stride words from one's start to the next's. */
+void area_place(uint64_t *base, uint64_t stride, uint64_t words);
+
+/* Fills the whole area. */
+void area_init(uint64_t nonce);
 
 /* Rewrites the chunk that belongs to @tick. */
 void area_write(uint64_t nonce, uint64_t tick);

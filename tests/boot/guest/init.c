@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -94,6 +95,19 @@ static void set_up(void)
 	load_module("/modules/virtio_blk.ko");
 }
 
+static int set_up_area(uint64_t nonce)
+{
+	size_t size = (size_t)AREA_CHUNKS * AREA_CHUNK_WORDS * sizeof(uint64_t);
+	void *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (area == MAP_FAILED)
+		return -1;
+	madvise(area, size, MADV_HUGEPAGE);
+	area_place(area, AREA_CHUNK_WORDS, AREA_CHUNK_WORDS);
+	area_init(nonce);
+	return 0;
+}
+
 /* Not before the first tick: each module costs an emulated machine of two layers a second. */
 static void set_up_power(void)
 {
@@ -144,7 +158,7 @@ static void tick(uint64_t nonce, uint64_t n, uint64_t late_ms)
 		say("CORRUPT nonce=%016" PRIx64 " n=%" PRIu64 " memory chunks=%u first=%u", nonce,
 		    n, bad, first);
 	area_write(nonce, n);
-	disk_seal(&r);
+	record_seal(&r);
 	err = n < DISK_RECORDS ? disk_write(&r) : -ENOSPC;
 	if (!err)
 		err = check_old_records(nonce, n, &which);
@@ -169,7 +183,7 @@ int main(void)
 	err = disk_open("/dev/vda");
 	if (err)
 		say("CORRUPT nonce=%016" PRIx64 " n=0 /dev/vda: %s", nonce, strerror(-err));
-	if (area_init(nonce))
+	if (set_up_area(nonce))
 		say("CORRUPT nonce=%016" PRIx64 " n=0 no memory for the area", nonce);
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	due = clock_ms(CLOCK_MONOTONIC);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The nested host as an operator uses it: VMs, jumps, and what comes after."""
 import json
+import re
 import secrets
 import subprocess
 import time
@@ -17,10 +18,21 @@ LEAN = ("lsm= audit=0 ipv6.disable=1 cryptomgr.notests=1 initcall_blacklist=load
 CONFIG = """[vm]
 machine = q35
 memory = {memory}
-timeout = 120
+timeout = {timeout}
 {more}args = -accel tcg,thread=single -cpu qemu64,+rdrand -smp 1 -nodefaults -display none
 args = -kernel /var/lib/vms/vmlinux -initrd /var/lib/vms/initrd
 args = -append "console=ttyS0 quiet mitigations=off tsc=reliable {lean} nonce={nonce:016x} tick_ms={tick_ms}"
+args = -chardev pipe,id=console,path=/dev/virtio-ports/guest.{port} -serial chardev:console
+args = -drive file=/var/lib/vms/{name}.img,format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk
+{args}"""
+
+# qboot starts it in a few milliseconds, where SeaBIOS takes a second of a machine that is emulated twice.
+BARE = """[vm]
+machine = q35
+memory = {memory}
+timeout = {timeout}
+{more}args = -accel tcg,thread=single,tb-size=8 -cpu qemu64 -smp 1 -nodefaults -display none -bios qboot.rom
+args = -kernel /var/lib/vms/bare -append "nonce={nonce:016x} tick_ms={tick_ms} words={words}"
 args = -chardev pipe,id=console,path=/dev/virtio-ports/guest.{port} -serial chardev:console
 args = -drive file=/var/lib/vms/{name}.img,format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk
 {args}"""
@@ -31,12 +43,19 @@ class NotJumped(Exception):
 
 
 class Guest:
-    def __init__(self, host, name, port=None, memory="192M", tick_ms=250, more="", args="", nonce=None):
+    """A VM and what it says. memory, tick_ms: None for what suits its kind. more: lines for its file before the
+    arguments, args: lines after them. words: how much of each chunk of its memory area is in use (bare guests)."""
+
+    def __init__(self, host, name, port=None, memory=None, tick_ms=250, more="", args="", nonce=None, words=4096,
+                 timeout=120):
         self.host, self.name, self.port = host, name, port or name
         self.nonce = secrets.randbits(64) if nonce is None else nonce
         self.stream = host.machine.guests[self.port]
-        self.config = CONFIG.format(name=name, port=self.port, memory=memory, lean=LEAN, nonce=self.nonce, tick_ms=tick_ms,
-                                    more=more, args=args)
+        bare = host.machine.kind.bare
+        self.words = words if bare else evidence.WORDS
+        self.config = (BARE if bare else CONFIG).format(
+            name=name, port=self.port, memory=memory or ("16M" if bare else "192M"), lean=LEAN, nonce=self.nonce,
+            tick_ms=tick_ms, more=more, args=args, words=words, timeout=timeout)
 
     def define(self):
         control = self.host.machine.control
@@ -55,7 +74,7 @@ class Guest:
         return int(found.group(2))
 
     def check(self):
-        return evidence.check(self.stream, self.nonce)
+        return evidence.check(self.stream, self.nonce, self.words)
 
 
 class Host:
@@ -94,8 +113,8 @@ class Host:
         """Takes over the guests that run in a template's machine: [{"name": ..., "nonce": ...}]."""
         self.guests += [Guest(self, **one) for one in known]
 
-    def jump(self, command="kexec --now", timeout=300, on_output=None):
-        """Runs the jump; returns (outer time of the last word from the old kernel, the agent's DONE counts).
+    def jump(self, command="kexec --now", timeout=300, on_output=None, at_kernel=None):
+        """Runs the jump; at_kernel is called when the new kernel begins to speak; returns (outer time of the last word from the old kernel, the agent's DONE counts).
 
         The counts come from the marker on the new kernel's console: a missing marker is a failure.
         """
@@ -103,6 +122,8 @@ class Host:
         since, boot = serial.mark(), control.boot_id
         job = control.start(f"holdover {command}", timeout, on_output)
         moment = self._wait_kernel(job, since, timeout)
+        if at_kernel:
+            at_kernel()
         _, _, found = serial.wait(DONE, timeout, since)
         control.wait_boot(timeout, boot)
         try:
@@ -123,6 +144,36 @@ class Host:
                     raise NotJumped(f"the jump was called off: {control.finish(job, 1)}") from None
         raise NotJumped(f"no new kernel within {timeout} s; log: {self.machine.serial.log_path}")
 
+    def other_kernel(self, regions, more="", ticket=False, timeout=200):
+        """An operator's own kexec into the same kernel, its persistent ranges being others; ticket: the one that
+        the last jump left goes along. Returns what its agent says: the counts of DONE, "unknown" for those that it does
+        not know, and all that the console said until the host was up."""
+        machine = self.machine
+        line = machine.kind.command_line(regions, f"{machine.append} {more}".strip())
+        path = "/var/lib/holdover/ticket" if ticket else ""
+        machine.run("/usr/lib/holdover-test/kexec load /boot/vmlinuz-$(uname -r) /boot/initrd.img-$(uname -r) "
+                    f"'{line}' {path}", 120)
+        since, boot = machine.serial.mark(), machine.control.boot_id
+        machine.control.start("/usr/lib/holdover-test/kexec exec", 30)
+        return self._new_boot(since, boot, timeout)
+
+    def reset(self, timeout=200):
+        """The reset button: RAM is kept, the boot loader's kernel starts with its own command line, no ticket comes
+        along. Returns as other_kernel()."""
+        since, boot = self.machine.serial.mark(), self.machine.control.boot_id
+        self.machine.reset()
+        return self._new_boot(since, boot, timeout)
+
+    def _new_boot(self, since, boot, timeout):
+        serial = self.machine.serial
+        _, _, done = serial.wait(r"holdover: DONE (vms=.*)", timeout, since)
+        self.machine.control.wait_boot(timeout, boot)
+        self.machine.wait_up(timeout, since)
+        counts = dict(re.findall(r"(\w+)=(\w+)", done[1]))
+        with serial.changed:
+            said = "\n".join(text for _, text in serial.lines[since:])
+        return {k: int(v) if v.isdigit() else v for k, v in counts.items()}, said
+
     def wait_multi_user(self, since, timeout=240):
         return self.machine.wait_up(timeout, since)
 
@@ -130,7 +181,7 @@ class Host:
         """Shuts guests and host down in order; the disks can be read afterwards."""
         for guest in self.guests:
             self.holdover(f"stop --timeout {timeout} {guest.name}", timeout + 30)
-        self.machine.control.start("systemctl poweroff", 60)
+        self.machine.control.start(self.machine.kind.poweroff, 60)
         try:
             self.machine.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -146,8 +197,13 @@ class Host:
         return count
 
 
-def blackout_ms(timeline):
-    value = timeline.get("blackout_ms")
+def blackout_ms(timeline, name=None):
+    """Of one VM, or of the one whose was the longest."""
+    if name is None:
+        value = timeline.get("blackout_ms")
+    else:
+        at = {m["phase"]: m["ms"] for m in timeline["marks"] if m["vm"] == name}
+        value = at["running"] - at["paused"] if {"paused", "running"} <= set(at) else None
     if value is None:
-        raise evidence.Broken("the ledger's journal has no blackout")
+        raise evidence.Broken("the ledger's journal has no blackout" + (f" of {name}" if name else ""))
     return value

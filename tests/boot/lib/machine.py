@@ -8,33 +8,37 @@ import subprocess
 import tempfile
 import time
 
-from . import accel, paths, qemu
+from . import accel, hosts, paths, qemu
 from .control import Control
+from .memory import Memory
 from .qmp import Qmp, QmpError
 from .stream import Stream
-
-GUESTS = ("one", "two", "three")       # names of the virtio ports that carry the guests' consoles
-
-# The first gigabyte above 4 GiB is the persistent region: with 3 GiB of RAM a q35 machine has 2 GiB
-# below 4 GiB, so the region is all there is above. tsc=reliable: the clock watchdog's switch to another
-# clock source patches running code, which the emulator gets wrong now and then (an int3 oops).
-REGION = "memmap=1G!4G"
-CMDLINE = f"root=LABEL=holdover-root rw console=ttyS0 {REGION} panic=1 rd.shell=0 mitigations=off tsc=reliable"
 
 
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)       # PR_SET_PDEATHSIG
 
 
-class Machine:
-    """One outer QEMU. Use as a context manager: it ends what it started, and nothing else."""
+def _bytes(size):
+    return int(size[:-1]) << {"M": 20, "G": 30}[size[-1]]
 
-    def __init__(self, logs, append="", smp=1, memory="3G", template=None, suite=paths.SUITE):
-        self.logs = logs
+
+class Machine:
+    """One outer QEMU. Use as a context manager: it ends what it started, and nothing else.
+
+    kind: of the nested host (hosts.py). regions: its persistent ranges, if not the kind's own. more: further words for
+    the outer QEMU. Without a template its RAM is at hand as .ram (memory.py).
+    """
+
+    def __init__(self, logs, append="", smp=1, memory=None, template=None, kind=None, regions=None, more=()):
+        kind = kind or hosts.kind("debian", template.suite if template else paths.SUITE)
+        self.logs, self.kind, self.more = logs, kind, more
+        self.regions = kind.regions if regions is None else regions
         os.makedirs(logs, exist_ok=True)
         # Unix socket paths are short, and build trees may be deep.
         self.run_dir = tempfile.mkdtemp(prefix="holdover-boot-")
-        self.append, self.smp, self.memory, self.template, self.suite = append, smp, memory, template, suite
+        self.append, self.smp, self.memory, self.template = append, smp, memory or kind.memory, template
+        self.ram = None if template else Memory(_bytes(self.memory))
         self.saved = template.saved() if template else None
         self.disk = os.path.join(logs, "root.qcow2")
         self.process = self.qmp = self.control = self.serial = None
@@ -61,14 +65,14 @@ class Machine:
         chosen = accel.chosen()
         out = [*qemu.command(), "-M", "q35", "-accel", chosen, "-cpu", accel.cpu(chosen), "-smp", str(self.smp),
                "-nodefaults", "-display", "none", "-rtc", "clock=vm", "-no-reboot",
-               "-kernel", paths.host(self.suite, "vmlinuz"), "-initrd", paths.host(self.suite, "initrd.img"),
-               "-append", f"{CMDLINE} {self.append}".strip(),
-               *(self.template.memory_arguments(self.memory) if self.template else ("-m", self.memory)),
+               "-kernel", self.kind.kernel, "-initrd", self.kind.initrd,
+               "-append", self.kind.command_line(self.regions, self.append),
+               *(self.template.memory_arguments(self.memory) if self.template else self.ram.arguments()), *self.more,
                "-qmp", f"unix:{self._sock('qmp')},server=on,wait=off",
                "-drive", f"file={self.disk},format=qcow2,if=none,id=root,cache=unsafe",
                "-device", "virtio-blk-pci,drive=root,serial=root",
                "-device", "virtio-serial-pci,id=ports"]
-        ports = ["org.holdover.control"] + [f"guest.{n}" for n in GUESTS]
+        ports = ["org.holdover.control"] + [f"guest.{n}" for n in self.kind.ports]
         for number, port in enumerate(ports, 1):
             out += ["-chardev", f"socket,id=c{number},path={self._sock(port)},server=on,wait=off",
                     "-device", f"virtserialport,chardev=c{number},name={port},nr={number}"]
@@ -81,13 +85,13 @@ class Machine:
         for old in os.listdir(self.logs):
             if old.endswith((".log", ".qcow2")):
                 os.unlink(os.path.join(self.logs, old))
-        backing, form = self.template.backing() if self.template else (paths.host(self.suite, "root.ext4"), "raw")
+        backing, form = self.template.backing() if self.template else (self.kind.disk, "raw")
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", form, self.disk], check=True)
         with open(self._log("qemu.log"), "w", encoding="utf-8") as log:
             # Paused until every stream is connected: nothing that the machine says is lost.
             self.process = subprocess.Popen(self._arguments() + ["-S"], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, start_new_session=True, preexec_fn=_die_with_parent,
-                                            pass_fds=self.template.descriptors() if self.template else ())
+                                            pass_fds=self.template.descriptors() if self.template else (self.ram.fd,))
         try:
             self.qmp = Qmp(self._sock("qmp"))
         except QmpError as e:
@@ -96,7 +100,7 @@ class Machine:
         past = self.saved.meta["streams"] if self.saved else {}
         self.serial = Stream("the host's console", self._sock("console"), self._log("console.log"),
                              past=past.get("console"))
-        for name in GUESTS:
+        for name in self.kind.ports:
             self.guests[name] = Stream(f"guest {name}", self._sock(f"guest.{name}"), self._log(f"guest-{name}.log"),
                                        past=past.get(name))
         self.control = Control(self._sock("org.holdover.control"), self._log("control.log"))
@@ -112,7 +116,7 @@ class Machine:
 
     def wait_up(self, timeout=240, since=0):
         """Waits for multi-user; returns the number of the console line that said so."""
-        at, _, _ = self.serial.wait("holdover-test: multi-user", timeout, since)
+        at, _, _ = self.serial.wait(self.kind.up, timeout, since)
         self.control.wait_boot(30)
         return at
 
@@ -132,7 +136,7 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for part in (self.control, self.serial, *self.guests.values(), self.qmp):
+        for part in (self.control, self.serial, *self.guests.values(), self.qmp, self.ram):
             if part:
                 part.close()
         shutil.rmtree(self.run_dir, ignore_errors=True)

@@ -5,6 +5,8 @@ tests/boot/NN-NAME/scenario.py has a docstring whose first line says what is sho
 
     TEMPLATE = "one"        the saved state it starts from (template.py), or None: it boots by itself
     SUITE = "bookworm"      the Debian of its nested host, if it is not trixie
+    HOST = "mini"           with TEMPLATE = None: which kind of host (hosts.py); default "debian"
+    MACHINE = {...}         likewise: more for the Machine, such as regions=("128M!1G", "64M!1280M")
     TIMEOUT = 300           seconds, for a machine that has the time (run-all stretches it)
     def run(t): ...         t is a Scenario
 
@@ -19,7 +21,7 @@ import sys
 import time
 import traceback
 
-from . import evidence, paths
+from . import evidence, hosts, paths
 from .host import Host, blackout_ms
 from .machine import Machine
 from .template import Build, Locked, Template, full, parent as parent_of
@@ -47,6 +49,17 @@ class Scenario:
     def equal(self, got, want, what):
         self.true(got == want, what, f"{got!r} instead of {want!r}")
 
+    def start(self, *names, **more):
+        """A host without a template: it boots, the region is prepared, and these guests tick. more: for the Guests."""
+        with self.step("the host boots"):
+            self.machine.wait_up()
+        with self.step("holdover init"):
+            self.host.holdover("init")
+        for name in names:
+            with self.step(f"guest {name} starts and ticks"):
+                self.host.guest(name, **more).run()
+                self.host.guests[-1].wait_ticks(2, 120)
+
     @contextlib.contextmanager
     def step(self, what):
         """Whatever goes wrong inside is said to be about this step."""
@@ -68,8 +81,9 @@ class Scenario:
 
     def check_evidence(self, moment):
         """What the guests have said, around the jump at this moment, against the ledger's journal."""
-        blackout = blackout_ms(self.host.json("timeline"))
+        timeline = self.host.json("timeline")
         for guest in self.host.guests:
+            blackout = blackout_ms(timeline, guest.name)
             with self.step(f"{guest.name}: counter, clock, memory and disk unbroken, blackout {blackout:.0f} ms"):
                 evidence.check_jump(guest.check(), moment, blackout)
 
@@ -89,6 +103,30 @@ class Scenario:
     def silent(self, guest, since, what):
         """The guest has not ticked since that line of its console (Stream.mark())."""
         self.equal(len(guest.stream.matching(evidence.TICK.pattern, since)), 0, f"{guest.name} does not tick {what}")
+
+    def says(self, words, code, *texts):
+        """`holdover WORDS` ends with this code and says these texts."""
+        answer = self.host.holdover(words, 180, ok=None)
+        missing = [text for text in texts if text not in answer.out + answer.err]
+        self.true(answer.code == code and not missing, f"`holdover {words}` ends with {code}" +
+                  (f" and says: {' / '.join(texts)}" if texts else ""), str(answer))
+        return answer
+
+    def keeps(self, what, said, *texts):
+        """The agent of a boot (host.other_kernel(), host.reset()) resumed nothing and said why."""
+        counts, console = said
+        missing = [text for text in texts if text not in console]
+        self.true(counts.get("running") == 0 and not missing, f"{what}: the agent resumes nothing" +
+                  (f" and says: {' / '.join(texts)}" if texts else ""), f"{counts}, {missing}")
+
+    def check_pause(self, moment):
+        """The guests go on after this moment as if nothing had been, and their clocks have stood still."""
+        for guest in self.host.guests:
+            with self.step(f"{guest.name}: counter, clock, memory and disk unbroken"):
+                guest.wait_ticks(3)
+                before, after = evidence.around(guest.check(), moment)
+                if after.mono_ms - before.mono_ms > 3000:
+                    raise Failed(f"its clock went on by {after.mono_ms - before.mono_ms} ms")
 
     def end(self):
         """Stops the guests in order, ends the machine and reads the guests' disks from outside."""
@@ -121,7 +159,8 @@ def run_scenario(name):
         template = Template(full(module.TEMPLATE, suite_of(module)))
         if not template.valid():
             raise Failed(f"template {template.name} was not built")
-    with Machine(paths.boot("logs", name), template=template, suite=suite_of(module)) as machine:
+    kind = hosts.kind(getattr(module, "HOST", "debian"), suite_of(module))
+    with Machine(paths.boot("logs", name), template=template, kind=kind, **getattr(module, "MACHINE", {})) as machine:
         t = Scenario(name, machine)
         if template:
             t.host.adopt(template.meta["guests"])
@@ -137,7 +176,7 @@ def build_template(name):
         if parent and not parent.valid():
             raise Failed(f"template {parent.name} was not built")
         build = Build(template, parent)
-        with Machine(paths.boot("logs", f"template-{name}"), template=template, suite=template.suite) as machine:
+        with Machine(paths.boot("logs", f"template-{name}"), template=template) as machine:
             t = Scenario(name, machine)
             guests = parent.meta["guests"] if parent else []
             if not parent:

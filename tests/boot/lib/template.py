@@ -26,7 +26,7 @@ from .qmp import QmpError
 
 PARENT = {"host": None, "one": "host", "two": "one"}
 # What a saved state depends on besides the root file system.
-SOURCES = ("template.py", "machine.py", "host.py", "accel.py", "qemu.py")
+SOURCES = ("template.py", "machine.py", "hosts.py", "host.py", "accel.py", "qemu.py")
 
 
 def full(name, suite):
