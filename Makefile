@@ -93,7 +93,7 @@ fuzz_cflags := $(common) -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-lin
 	-fno-sanitize-recover=all -Itests/fuzz -isystem $(B)/deps/glibc/include
 fuzz_ldflags := -fsanitize=fuzzer,address,undefined -Wl,--gc-sections -L$(B)/deps/glibc/lib
 
-clang_cflags := $(common) -O1 -Itests/unit -Itests/fault -Itests/fuzz \
+clang_cflags := $(common) -O1 -gdwarf-4 -Itests/unit -Itests/fault -Itests/fuzz \
 	-isystem $(B)/deps/glibc/include
 
 # A variant's objects depend on a file that changes only when its flags do.
@@ -273,6 +273,18 @@ $(musl_tests): $(B)/musl/%: $(B)/musl/%.o $(B)/musl/libsupport.a $(B)/musl/libte
 tests: $(asan_tests) $(musl_tests) $(walk_programs) $(faulty_programs)
 
 clang: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src) $(main_src) $(test_src) $(fuzz_src) $(walk_src))
+
+# The same objects as programs without sanitizers, which valgrind wants.
+clang_tests := $(patsubst %.c,$(B)/clang/%,$(test_mains) $(helper_mains))
+
+$(B)/clang/libtested.a: $(call objs,clang,$(lib_src) $(agent_src) $(stage_src))
+$(B)/clang/libsupport.a: $(call objs,clang,$(support_src))
+$(clang_tests): $(B)/clang/%: $(B)/clang/%.o $(B)/clang/libsupport.a $(B)/clang/libtested.a
+	$(say) LINK $@
+	$(Q)$(CLANG) -o $@ $^ $(call link_of,$*.c) -L$(B)/deps/glibc/lib $(dep_libs) -lcmocka
+
+valgrind: $(clang_tests)
+	+$(Q)tests/valgrind/run all
 
 fuzzers := $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
 

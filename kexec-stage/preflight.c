@@ -177,15 +177,25 @@ static void check_lockdown(struct preflight *p)
 			      line);
 }
 
+static void check_kernel(struct preflight *p, const char *kernel)
+{
+	struct err e = { 0 };
+
+	if (access(kernel, R_OK) < 0) {
+		preflight_add(p, FINDING_FAIL, "kernel", "%s cannot be read; name it with --kernel",
+			      kernel);
+		return;
+	}
+	if (kexec_image_whole(kernel, &e) < 0)
+		preflight_add(p, FINDING_FAIL, "kernel", "%s", e.msg);
+	else
+		preflight_add(p, FINDING_OK, "kernel", "%s", kernel);
+	check_options(p, kernel);
+}
+
 void preflight_target(struct preflight *p, const struct target *t)
 {
-	if (access(t->kernel, R_OK) < 0) {
-		preflight_add(p, FINDING_FAIL, "kernel", "%s cannot be read; name it with --kernel",
-			      t->kernel);
-	} else {
-		preflight_add(p, FINDING_OK, "kernel", "%s", t->kernel);
-		check_options(p, t->kernel);
-	}
+	check_kernel(p, t->kernel);
 	check_initrd(p, t->initrd);
 	check_modules(p, t);
 	check_cmdline(p, t->cmdline);

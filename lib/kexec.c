@@ -101,26 +101,6 @@ int kexec_load_file(const char *kernel_path, int initrd_fd, const char *cmdline,
 	return -1;
 }
 
-/* Documentation/arch/x86/boot.rst: "HdrS" at 0x202, at 0x20e where, less 0x200,
- * the version text begins. */
-int kexec_release(const char *kernel_path, char *out, size_t size, struct err *e)
-{
-	_cleanup_close_ int fd = open(kernel_path, O_RDONLY | O_CLOEXEC);
-	uint8_t head[0x210];
-	char text[128] = "";
-	off_t at;
-
-	if (fd < 0)
-		return err_sys(e, errno, "kernel %s", kernel_path);
-	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head + 0x202, "HdrS", 4))
-		return err_set(e, ERR_FORMAT, "kernel %s: no boot header", kernel_path);
-	at = (head[0x20e] | head[0x20f] << 8) + 0x200;
-	if (pread(fd, text, sizeof(text) - 1, at) <= 0 || !strcspn(text, " "))
-		return err_set(e, ERR_FORMAT, "kernel %s: no version in its header", kernel_path);
-	text[strcspn(text, " ")] = '\0';
-	return io_path(out, size, e, "%s", text);
-}
-
 int kexec_jump(struct err *e)
 {
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);

@@ -32,6 +32,11 @@ bool kexec_cmdline_off(const char *cmdline);
  * none of x86. */
 _must_check_ int kexec_release(const char *kernel_path, char *out, size_t size, struct err *e);
 
+/** kexec_image_whole() - FORMAT if a kernel image of x86 is shorter than its
+ * header says. The kernel itself loads such a one, and then starts it
+ * (arch/x86/kernel/kexec-bzimage64.c compares only the setup part). */
+_must_check_ int kexec_image_whole(const char *kernel_path, struct err *e);
+
 /** kexec_initrd_has_modules() - as kexec_initrd_has_module(), for any file below
  * lib/modules/@release. */
 int kexec_initrd_has_modules(const char *initrd_path, const char *release, struct err *e);

@@ -259,15 +259,49 @@ static void loading_says_why_not(void **state)
 	free(line);
 }
 
+static void a_kernel_that_is_cut_short(void **state)
+{
+	char path[] = "/tmp/kernelXXXXXX";
+	uint8_t head[0x210] = { [0x1f1] = 3, [0x1f4] = 2, [0x202] = 'H', 'd', 'r', 'S' };
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, head, sizeof(head)), sizeof(head));
+	/* 4 sectors, 2 paragraphs; a signature may follow */
+	assert_int_equal(ftruncate(fd, 4 * 512 + 32), 0);
+	assert_int_equal(kexec_image_whole(path, &err), 0);
+	assert_int_equal(ftruncate(fd, 4 * 512 + 32 + 7), 0);
+	assert_int_equal(kexec_image_whole(path, &err), 0);
+	assert_int_equal(ftruncate(fd, 4 * 512 + 31), 0);
+	assert_int_equal(kexec_image_whole(path, &err), -1);
+	assert_int_equal(err.kind, ERR_FORMAT);
+	assert_non_null(strstr(err.msg, "cut short"));
+	head[0x1f7] = 1;
+	assert_int_equal(pwrite(fd, head, sizeof(head), 0), sizeof(head));
+	assert_int_equal(kexec_image_whole(path, &err), -1);
+	/* What it is instead shows when it is loaded. */
+	assert_int_equal(ftruncate(fd, 100), 0);
+	assert_int_equal(kexec_image_whole(path, &err), 0);
+	close(fd);
+	unlink(path);
+	assert_int_equal(kexec_image_whole(path, &err), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_form_of_memmap), cmocka_unit_test(bad_memmap_is_named),
-		cmocka_unit_test(too_many_ranges),	cmocka_unit_test(check_compares_both_ways),
-		cmocka_unit_test(kaslr_avoids_four),	cmocka_unit_test(next_command_line),
-		cmocka_unit_test(mounts_that_matter),	cmocka_unit_test(strange_mountinfo),
-		cmocka_unit_test(loading_says_why_not), cmocka_unit_test(the_agent_may_be_off),
+		cmocka_unit_test(every_form_of_memmap),
+		cmocka_unit_test(bad_memmap_is_named),
+		cmocka_unit_test(too_many_ranges),
+		cmocka_unit_test(check_compares_both_ways),
+		cmocka_unit_test(kaslr_avoids_four),
+		cmocka_unit_test(next_command_line),
+		cmocka_unit_test(mounts_that_matter),
+		cmocka_unit_test(strange_mountinfo),
+		cmocka_unit_test(loading_says_why_not),
+		cmocka_unit_test(the_agent_may_be_off),
 		cmocka_unit_test(release_of_a_kernel),
+		cmocka_unit_test(a_kernel_that_is_cut_short),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,11 +23,11 @@ def killed(t, words, fault):
 def held(t, words, fault, meanwhile):
     """Runs holdover, which stops at the fault point while meanwhile() is called, and goes on; its result."""
     job = t.machine.control.start(command(words, fault + ":hold"), 300)
-    t.machine.run("timeout 120 sh -c 'until grep -qs \"^State:.T\" /proc/$(pgrep -ox holdover)/status; do "
-                  "sleep 0.1; done'", 130)
+    t.machine.run("timeout 120 sh -c 'until grep -qs \"^State:.T\" $(printf /proc/%d/status\" \" $(ps -C holdover -o pid=)); "
+                  "do sleep 0.1; done'", 130)
     t.ok(f"`holdover {words}` is held at {fault}")
     meanwhile()
-    t.machine.control.start("kill -CONT $(pgrep -ox holdover)", 30)
+    t.machine.control.start("kill -CONT $(ps -C holdover -o pid=)", 30)
     return job
 
 
@@ -39,7 +39,9 @@ def initrd(t):
 
 def jump_into(t, fault):
     """holdover kexec into a kernel whose agent has the fault; returns the console's line number of its start."""
-    words = f"kexec --now --initrd {initrd(t)} --append systemd.setenv=HOLDOVER_FAULT={fault}"
+    # One word for a host with systemd, and one that the kernel itself gives to an init without it.
+    append = f"systemd.setenv=HOLDOVER_FAULT={fault} HOLDOVER_FAULT={fault}"
+    words = f"kexec --now --initrd {initrd(t)} --append '{append}'"
     since = t.machine.serial.mark()
     job = t.machine.control.start(f"holdover {words}", 300)
     deadline = time.monotonic() + 300

@@ -94,7 +94,7 @@ class Scenario:
         self.equal(run("ls /var/lib/holdover/ticket /run/holdover/ticket 2>/dev/null", ok=None).out, "",
                    f"no ticket is left {after}")
         vm = self.host.vm(guest.name)
-        self.equal((vm["state"], vm["pid"], vm["record"] in ("sealed", "claimed")), ("running", pid, False),
+        self.equal((vm["state"], vm["pid"], vm["record"] in ("SEALED", "CLAIMED")), ("running", pid, False),
                    f"{guest.name}: the same QEMU runs on {after}")
         with self.step(f"{guest.name} ticks on {after}"):
             guest.wait_ticks(3)

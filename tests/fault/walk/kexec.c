@@ -47,13 +47,6 @@ int kexec_load_file(const char *kernel_path, int initrd_fd, const char *cmdline,
 	return io_write_file(DIR "initrd", initrd.data, initrd.len, 0600, e);
 }
 
-int kexec_release(const char *kernel_path, char *out, size_t size, struct err *e)
-{
-	(void)out;
-	(void)size;
-	return err_set(e, ERR_FORMAT, "kernel %s: no boot header", kernel_path);
-}
-
 int kexec_jump(struct err *e)
 {
 	if (access(DIR "refuse-jump", F_OK) == 0)

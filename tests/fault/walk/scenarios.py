@@ -1214,6 +1214,64 @@ def many_jumps(b):
         raise Wrong("loads: %s" % loads(b))
 
 
+# ---- what others may see --------------------------------------------------------------------------------
+
+def private(b, when):
+    """Everything that Holdover has written: files and sockets 0600, folders 0700, all of root."""
+    seen = 0
+    for top in ("/run/holdover", "/var/lib/holdover"):
+        for folder, _, names in os.walk(top):
+            for path in [folder] + [folder + "/" + n for n in names]:
+                st = os.lstat(path)
+                want = 0o700 if path == folder else 0o600
+                seen += 1
+                if st.st_mode & 0o7777 != want or st.st_uid != 0:
+                    raise Wrong("%s: %s has mode %o of user %d" % (when, path, st.st_mode & 0o7777, st.st_uid))
+    if seen < 8:
+        raise Wrong("%s: only %d files" % (when, seen))
+
+
+@scenario
+def nobody_else_reads(b):
+    """files and sockets are 0600 in 0700 folders, also under a careless umask"""
+    old = os.umask(0)
+    try:
+        fresh_host(b)
+        private(b, "running")
+        b.kexec(fault="sealed_and_checked")
+        private(b, "sealed")
+        b.holdover("abort")
+        whole_jump(b)
+        private(b, "resumed")
+    finally:
+        os.umask(old)
+
+
+@scenario
+def another_tenant(b):
+    """a fresh start never shows a guest another tenant's RAM: its extent is zeroed"""
+    b.reset_world(vms=("a", "b", "c"))
+    for name in ("a", "b"):
+        expect(b, b.holdover("run", name), 0)
+    b.status()
+    offset = json.loads(b.holdover("--json", "show").out)["vms"][0]["offset"]
+    b.holdover("stop", "--force", "a")
+    with open(DEVICE, "rb") as f:
+        f.seek(offset)
+        if not any(f.read(4096)):
+            raise Wrong("there was nothing to see")
+    # There is room for two: it gets what was a's. The walk's guest says CORRUPT if it sees anything.
+    expect(b, b.holdover("run", "c"), 0)
+    shown = {v["name"]: v["offset"] for v in json.loads(b.holdover("--json", "show").out)["vms"]}
+    if shown["c"] != offset:
+        raise Wrong("not in the same place: %s" % shown)
+    b.check_score()
+    # The same tenant starts afresh, too.
+    b.holdover("stop", "--force", "c")
+    expect(b, b.holdover("run", "c"), 0)
+    b.check_score()
+
+
 # ---- steps that fail instead of dying -----------------------------------------------------------------
 
 def fails_stage(point):
