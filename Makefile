@@ -284,7 +284,7 @@ $(clang_tests): $(B)/clang/%: $(B)/clang/%.o $(B)/clang/libsupport.a $(B)/clang/
 	$(Q)$(CLANG) -o $@ $^ $(call link_of,$*.c) -L$(B)/deps/glibc/lib $(dep_libs) -lcmocka
 
 valgrind: $(clang_tests)
-	+$(Q)tests/valgrind/run all
+	$(Q)tests/valgrind/run $(patsubst %.c,$(B)/clang/%,$(test_mains))
 
 fuzzers := $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
 

@@ -13,8 +13,7 @@ def run(t):
     one, two = t.host.guests
     run_in_host = t.machine.run
     pids = {g.name: t.host.pid(g.name) for g in (one, two)}
-    for guest in (one, two):
-    
+
     job = faults.held(t, "kexec --now", "sealed_and_checked", lambda: run_in_host(f"kill -KILL {pids['one']}"))
     answer = t.machine.control.finish(job, 120)
     t.true(answer.code == 1 and "QEMU has ended" in answer.err and "holdover resume --never-ran one" in answer.err,
