@@ -452,10 +452,21 @@ static void greet(struct monitor *m)
 	    "\"package\": \"walk\"}, \"capabilities\": [\"oob\"]}}");
 }
 
+/* Bytes up to the end of the command, so that the descriptor that comes with the
+ * next one is not taken for this one's. */
+static size_t next_part(struct monitor *m)
+{
+	size_t room = sizeof(m->line) - 1 - m->len;
+	ssize_t n = recv(m->client, m->line + m->len, room, MSG_PEEK);
+	const char *end = n > 0 ? memchr(m->line + m->len, '\n', (size_t)n) : NULL;
+
+	return end ? (size_t)(end + 1 - (m->line + m->len)) : n > 0 ? (size_t)n : 0;
+}
+
 static void hear(struct monitor *m)
 {
 	char ctl[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { .iov_base = m->line + m->len, .iov_len = 1 };
+	struct iovec iov = { .iov_base = m->line + m->len, .iov_len = next_part(m) };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof(ctl)
 	};
@@ -463,15 +474,18 @@ static void hear(struct monitor *m)
 	struct cmsghdr *c;
 	yyjson_val *root;
 	const char *name;
+	ssize_t n;
 
-	if (m->len == sizeof(m->line) - 1 || recvmsg(m->client, &msg, MSG_CMSG_CLOEXEC) != 1) {
+	n = iov.iov_len ? recvmsg(m->client, &msg, MSG_CMSG_CLOEXEC) : 0;
+	if (n <= 0) {
 		close(steal_fd(&m->client));
 		return;
 	}
+	m->len += (size_t)n;
 	c = CMSG_FIRSTHDR(&msg);
 	if (c)
 		memcpy(&m->fd, CMSG_DATA(c), sizeof(int));
-	if (m->line[m->len++] != '\n')
+	if (m->line[m->len - 1] != '\n')
 		return;
 	doc = yyjson_read(m->line, m->len, 0);
 	m->len = 0;
