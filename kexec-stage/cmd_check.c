@@ -63,6 +63,7 @@ static void run_checks(struct preflight *p, struct host *h, const struct app *ap
 		return;
 	}
 	preflight_vms(p, &s);
+	preflight_placements(p, t.initrd ? &t : NULL, &s);
 	if (!o->no_rehearsal)
 		preflight_rehearse(p, &s);
 }

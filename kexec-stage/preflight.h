@@ -32,6 +32,10 @@ void preflight_target(struct preflight *p, const struct target *t);
 /** preflight_vms() - each VM of @s, its QEMU on disk, and the ledger. */
 void preflight_vms(struct preflight *p, struct stage *s);
 
+/** preflight_placements() - after preflight_vms(): where each VM will be resumed,
+ * if that is not where it is set to. @t: NULL if it could not be resolved. */
+void preflight_placements(struct preflight *p, const struct target *t, const struct stage *s);
+
 /** preflight_rehearse() - save every VM for real and let it run on; proves that
  * the migration works and that the state fits the ledger. The pause is about
  * as long as the one of the jump. Skipped with a warning if an earlier check

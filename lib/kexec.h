@@ -37,6 +37,10 @@ _must_check_ int kexec_release(const char *kernel_path, char *out, size_t size, 
  * (arch/x86/kernel/kexec-bzimage64.c compares only the setup part). */
 _must_check_ int kexec_image_whole(const char *kernel_path, struct err *e);
 
+/** kexec_initrd_has_file() - as kexec_initrd_has_module(), for any regular file
+ * with the last path component @name. */
+int kexec_initrd_has_file(const char *initrd_path, const char *name, struct err *e);
+
 /** kexec_initrd_has_modules() - as kexec_initrd_has_module(), for any file below
  * lib/modules/@release. */
 int kexec_initrd_has_modules(const char *initrd_path, const char *release, struct err *e);

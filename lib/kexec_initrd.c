@@ -215,6 +215,11 @@ int kexec_initrd_has_module(const char *initrd_path, struct err *e)
 	return initrd_has(initrd_path, AGENT, e);
 }
 
+int kexec_initrd_has_file(const char *initrd_path, const char *name, struct err *e)
+{
+	return initrd_has(initrd_path, name, e);
+}
+
 int kexec_initrd_has_modules(const char *initrd_path, const char *release, struct err *e)
 {
 	char folder[256];

@@ -22,6 +22,7 @@
 #include "ledger_fixture.h"
 #include "params.h"
 #include "placement.h"
+#include "preflight.h"
 #include "sysroot.h"
 #include "worker.h"
 
@@ -285,6 +286,33 @@ static void the_placement_is_foreseen(void **state)
 	expected(VM_PLACE_LATE, &block, VM_PLACE_LATE, "");
 }
 
+static void check_says_where_a_vm_will_be(void **state)
+{
+	struct preflight *p = test_calloc(1, sizeof(*p));
+	struct stage_vm *v = test_calloc(1, sizeof(*v));
+	struct stage *s = test_calloc(1, sizeof(*s));
+	struct disk disk = { .path = (char *)"/run/img", .writable = true };
+	struct manifest_vm mv = { .vm = { .name = "db1" } };
+
+	(void)state;
+	put("/run/img", "x", 0600); /* on a file system of its own, see own_run() */
+	s->n = 1;
+	s->vm = v;
+	v->rs.m.vms = &mv;
+	v->disks = &disk;
+	v->ndisks = 1;
+	preflight_placements(p, NULL, s);
+	assert_int_equal(p->n, 1);
+	assert_int_equal(p->item[0].level, FINDING_WARN);
+	assert_non_null(strstr(p->item[0].text, "at late and not at sysroot: disk /run/img"));
+	mv.vm.placement = VM_PLACE_LATE;
+	preflight_placements(p, NULL, s);
+	assert_int_equal(p->n, 1);
+	test_free(s);
+	test_free(v);
+	test_free(p);
+}
+
 static bool among(const struct image_files *f, const char *path)
 {
 	for (unsigned int i = 0; i < f->paths; i++)
@@ -399,6 +427,7 @@ int main(void)
 		cmocka_unit_test(the_workers_end_is_the_outcome),
 		cmocka_unit_test(a_worker_is_not_waited_for_long),
 		cmocka_unit_test(the_placement_is_foreseen),
+		cmocka_unit_test(check_says_where_a_vm_will_be),
 		cmocka_unit_test(an_image_gets_what_qemu_reads_and_no_disk),
 	};
 
