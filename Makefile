@@ -288,7 +288,7 @@ valgrind: $(clang_tests)
 
 fuzzers := $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
 
-$(B)/fuzz/libtested.a: $(call objs,fuzz,$(lib_src) agent/params.c)
+$(B)/fuzz/libtested.a: $(call objs,fuzz,$(lib_src) agent/params.c kexec-stage/entry.c)
 
 $(fuzzers): $(B)/fuzz/%: $(B)/fuzz/%.o $(B)/fuzz/libtested.a
 	$(say) LINK $@

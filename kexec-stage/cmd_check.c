@@ -37,7 +37,7 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 static void run_checks(struct preflight *p, struct host *h, const struct app *app,
 		       const struct opts *o)
 {
-	struct target t _cleanup_target_ = { 0 };
+	struct target t _cleanup_target_ = TARGET_INIT;
 	struct stage s _cleanup_(stage_close);
 	struct err e = { 0 };
 

@@ -137,7 +137,7 @@ static int jump_now(struct stage *s, const struct target *t, struct err *e)
 	if (check(s, t, WAY_NOW, e) < 0 || stage_make_ticket(s, e) < 0)
 		return -1;
 	marks_attach(&s->marks, &s->h->ledger, s->ticket.generation, marks_rate_hz(&s->rate));
-	cmd_say("loading %s", t->kernel);
+	cmd_say("loading %s", t->name);
 	if (stage_load_kernel(s, t, e) < 0 || interrupt_check(e) < 0)
 		return -1;
 	return save_and_jump(s, e);
@@ -162,7 +162,7 @@ static int start_target(struct stage *s, const struct target *t, struct err *e)
 
 	if (check(s, t, WAY_TARGET, e) < 0)
 		return -1;
-	cmd_say("loading %s", t->kernel);
+	cmd_say("loading %s", t->name);
 	if (arm_jump(s, t, e) == 0 && interrupt_check(e) == 0) {
 		cmd_say("starting kexec.target: services end in order, the VMs jump last");
 		if (unit_start("kexec.target", "replace-irreversibly", e) == 0)
@@ -176,7 +176,7 @@ static int start_target(struct stage *s, const struct target *t, struct err *e)
 static int run(const struct app *app, int argc, char **argv)
 {
 	struct host h _cleanup_host_ = HOST_INIT;
-	struct target t _cleanup_target_ = { 0 };
+	struct target t _cleanup_target_ = TARGET_INIT;
 	struct stage s _cleanup_(stage_close);
 	struct err e = { 0 };
 	struct opts o = { 0 };

@@ -69,23 +69,38 @@ static bool option_set(const char *config, const char *name)
 	return false;
 }
 
-/* /boot/vmlinuz-X is described by /boot/config-X, on every distribution that
- * Holdover knows. */
-static void check_options(struct preflight *p, const char *kernel)
+/* Beside the kernel under its name, or where distributions put it under the
+ * release. */
+static int read_options(const struct target *t, struct buf *out, char *path, size_t size)
+{
+	const char *base = strrchr(t->kernel, '/'), *dash = strrchr(base ? base : t->kernel, '-');
+	char release[128];
+	struct err e = { 0 };
+
+	if (dash &&
+	    io_path(path, size, &e, "%.*s/config%s", (int)(base ? base - t->kernel : 1),
+		    base ? t->kernel : ".", dash) == 0 &&
+	    io_read_file(path, 4 << 20, out, &e) == 0)
+		return 0;
+	if (kexec_release(t->kernel, release, sizeof(release), &e) < 0)
+		return -1;
+	if (io_path(path, size, &e, "/boot/config-%s", release) == 0 &&
+	    io_read_file(path, 4 << 20, out, &e) == 0)
+		return 0;
+	return io_path(path, size, &e, "/lib/modules/%s/config", release) < 0 ?
+		-1 :
+		io_read_file(path, 4 << 20, out, &e);
+}
+
+static void check_options(struct preflight *p, const struct target *t)
 {
 	_cleanup_buf_ struct buf config = { 0 };
-	const char *base = strrchr(kernel, '/');
-	const char *dash = strchr(base ? base : kernel, '-');
-	struct err e = { 0 };
 	bool missing = false;
 	char path[4096];
 
-	if (!dash ||
-	    io_path(path, sizeof(path), &e, "%.*s/config%s", (int)(base ? base - kernel : 1),
-		    base ? kernel : ".", dash) < 0 ||
-	    io_read_file(path, 4 << 20, &config, &e) < 0) {
+	if (read_options(t, &config, path, sizeof(path)) < 0) {
 		preflight_add(p, FINDING_WARN, "kernel options",
-			      "cannot be looked at: there is no config file beside %s", kernel);
+			      "cannot be looked at: there is no config file of %s", t->name);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(kernel_options); i++) {
@@ -93,7 +108,7 @@ static void check_options(struct preflight *p, const char *kernel)
 			continue;
 		missing = true;
 		preflight_add(p, FINDING_FAIL, "kernel options",
-			      "%s is built without %s (%s); use another kernel", kernel,
+			      "%s is built without %s (%s); use another kernel", t->name,
 			      kernel_options[i].name, kernel_options[i].why);
 	}
 	if (!missing)
@@ -177,25 +192,25 @@ static void check_lockdown(struct preflight *p)
 			      line);
 }
 
-static void check_kernel(struct preflight *p, const char *kernel)
+static void check_kernel(struct preflight *p, const struct target *t)
 {
 	struct err e = { 0 };
 
-	if (access(kernel, R_OK) < 0) {
+	if (access(t->kernel, R_OK) < 0) {
 		preflight_add(p, FINDING_FAIL, "kernel", "%s cannot be read; name it with --kernel",
-			      kernel);
+			      t->name);
 		return;
 	}
-	if (kexec_image_whole(kernel, &e) < 0)
+	if (kexec_image_whole(t->kernel, &e) < 0)
 		preflight_add(p, FINDING_FAIL, "kernel", "%s", e.msg);
 	else
-		preflight_add(p, FINDING_OK, "kernel", "%s", kernel);
-	check_options(p, kernel);
+		preflight_add(p, FINDING_OK, "kernel", "%s", t->name);
+	check_options(p, t);
 }
 
 void preflight_target(struct preflight *p, const struct target *t)
 {
-	check_kernel(p, t->kernel);
+	check_kernel(p, t);
 	check_initrd(p, t->initrd);
 	check_modules(p, t);
 	check_cmdline(p, t->cmdline);

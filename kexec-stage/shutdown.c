@@ -35,7 +35,7 @@ static int check(struct stage *s, const struct target *t, struct err *e)
 
 static int arm_held(struct host *h, struct err *e)
 {
-	struct target t _cleanup_target_ = { 0 };
+	struct target t _cleanup_target_ = TARGET_INIT;
 	struct target_opts none = { 0 };
 	struct stage s _cleanup_(stage_close);
 	struct err undo = { 0 };

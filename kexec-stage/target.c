@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "entry.h"
 #include "io.h"
 #include "kexec.h"
 
@@ -21,7 +22,10 @@ void target_free(struct target *t)
 	free(t->kernel);
 	free(t->initrd);
 	free(t->cmdline);
-	memset(t, 0, sizeof(*t));
+	free(t->name);
+	scope_close(&t->kernel_fd);
+	scope_close(&t->initrd_fd);
+	*t = (struct target)TARGET_INIT;
 }
 
 void target_parse_option(struct target_opts *o, int c, const char *value)
@@ -38,6 +42,9 @@ void target_parse_option(struct target_opts *o, int c, const char *value)
 		break;
 	case 'c':
 		o->cmdline = value;
+		break;
+	case 'e':
+		o->entry = value;
 		break;
 	}
 }
@@ -73,55 +80,89 @@ static int release_of(const char *kernel, char *out, size_t size, struct err *e)
 	return io_path(out, size, e, "%s", base + strlen(prefix));
 }
 
-static int choose(char **out, const char *option, const char *config, char *fallback, struct err *e)
+static int copy(char **out, const char *value, struct err *e)
 {
-	_cleanup_free_ char *own = fallback;
-
-	if (option || config)
-		*out = strdup(option ? option : config);
-	else
-		*out = steal_ptr(&own);
+	*out = strdup(value);
 	return *out ? 0 : err_sys(e, ENOMEM, "target");
 }
 
-static int build_cmdline(const struct config *cfg, const struct target_opts *o, char **out,
-			 struct err *e)
+/* What the kernel, its entry or the running kernel asks for, and the appends. */
+static int complete_cmdline(const struct config *cfg, const struct target_opts *o, struct target *t,
+			    struct err *e)
 {
 	_cleanup_buf_ struct buf now = { 0 };
-	_cleanup_free_ char *with_config = NULL;
+	_cleanup_free_ char *with_config = NULL, *own = steal_ptr(&t->cmdline);
 
-	if (o->cmdline) {
-		*out = strdup(o->cmdline);
-		return *out ? 0 : err_sys(e, ENOMEM, "command line");
+	if (o->cmdline)
+		return copy(&t->cmdline, o->cmdline, e);
+	if (!own) {
+		if (io_read_file("/proc/cmdline", 65536, &now, e) < 0)
+			return -1;
+		now.data[strcspn(now.data, "\n")] = '\0';
 	}
-	if (io_read_file("/proc/cmdline", 65536, &now, e) < 0)
+	with_config = kexec_cmdline_next(own ? own : now.data, cfg->append);
+	t->cmdline = with_config ? kexec_cmdline_next(with_config, o->append) : NULL;
+	return t->cmdline ? 0 : err_sys(e, ENOMEM, "command line");
+}
+
+static int from_entry(const char *name, struct target *t, struct err *e)
+{
+	struct entry en _cleanup_entry_ = { 0 };
+
+	if (entry_find("", name, &en, e) < 0 || copy(&t->name, name, e) < 0)
 		return -1;
-	now.data[strcspn(now.data, "\n")] = '\0';
-	with_config = kexec_cmdline_next(now.data, cfg->append);
-	*out = with_config ? kexec_cmdline_next(with_config, o->append) : NULL;
-	return *out ? 0 : err_sys(e, ENOMEM, "command line");
+	t->kernel = steal_ptr(&en.kernel);
+	t->cmdline = steal_ptr(&en.options);
+	return en.n ? target_join(t, en.initrds, en.n, e) : 0;
+}
+
+static int from_files(const struct config *cfg, const struct target_opts *o, struct target *t,
+		      struct err *e)
+{
+	const char *initrd = o->initrd ? o->initrd : o->kernel ? NULL : cfg->initrd;
+	char path[256];
+	struct utsname uts;
+
+	uname(&uts);
+	snprintf(path, sizeof(path), "/boot/vmlinuz-%s", uts.release);
+	if (copy(&t->kernel,
+		 o->kernel	     ? o->kernel :
+			 cfg->kernel ? cfg->kernel :
+				       path,
+		 e) < 0 ||
+	    copy(&t->name, t->kernel, e) < 0)
+		return -1;
+	/* The configured initrd belongs to the configured kernel. */
+	return initrd ? copy(&t->initrd, initrd, e) : 0;
 }
 
 int target_resolve(const struct config *cfg, const struct target_opts *o, struct target *out,
 		   struct err *e)
 {
-	struct target t _cleanup_target_ = { 0 };
-	char path[256], release[128] = "";
-	struct utsname uts;
+	struct target t _cleanup_target_ = TARGET_INIT;
+	const char *entry = o->entry ? o->entry : o->kernel ? NULL : cfg->entry;
+	char release[128];
 
-	uname(&uts);
-	snprintf(path, sizeof(path), "/boot/vmlinuz-%s", uts.release);
-	if (choose(&t.kernel, o->kernel, cfg->kernel, strdup(path), e) < 0)
+	if (o->entry && (o->kernel || o->initrd))
+		return err_set(e, ERR_USAGE, "--entry names kernel and initramfs: give it alone");
+	if ((entry ? from_entry(entry, &t, e) : from_files(cfg, o, &t, e)) < 0 ||
+	    target_unpack(&t, e) < 0)
 		return -1;
-	/* The configured initrd belongs to the configured kernel. */
-	if (!o->initrd && (o->kernel || !cfg->initrd) &&
-	    release_of(t.kernel, release, sizeof(release), e) < 0)
-		return -1;
-	if (choose(&t.initrd, o->initrd, o->kernel ? NULL : cfg->initrd, default_initrd(release),
-		   e) < 0 ||
-	    build_cmdline(cfg, o, &t.cmdline, e) < 0)
+	if (!t.initrd && entry)
+		return err_set(e, ERR_ABSENT, "boot loader entry %s has no initramfs", entry);
+	if (!t.initrd) {
+		if (t.kernel_fd >= 0)
+			return err_set(e, ERR_ABSENT,
+				       "%s holds no initramfs; name one with --initrd", t.name);
+		if (release_of(t.kernel, release, sizeof(release), e) < 0)
+			return -1;
+		t.initrd = default_initrd(release);
+		if (!t.initrd)
+			return err_sys(e, ENOMEM, "target");
+	}
+	if (complete_cmdline(cfg, o, &t, e) < 0)
 		return -1;
 	*out = t;
-	memset(&t, 0, sizeof(t));
+	t = (struct target)TARGET_INIT;
 	return 0;
 }

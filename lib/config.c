@@ -186,6 +186,8 @@ static int set_region(struct config *c, const char *key, const char *value, stru
 
 static int set_kexec(struct config *c, const char *key, const char *value, struct err *e)
 {
+	if (!strcmp(key, "entry"))
+		return config_set_string(&c->entry, value, e);
 	if (!strcmp(key, "kernel"))
 		return config_set_string(&c->kernel, value, e);
 	if (!strcmp(key, "initrd"))
@@ -228,6 +230,7 @@ static int set_key(void *ctx, const char *section, const char *key, const char *
 void config_free(struct config *c)
 {
 	free(c->kernel);
+	free(c->entry);
 	free(c->initrd);
 	free(c->append);
 	memset(c, 0, sizeof(*c));

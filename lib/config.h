@@ -32,6 +32,7 @@ _must_check_ int canary_mode_parse(const char *text, enum canary_mode *out, stru
  * @ledger_size: [region] ledger-size, bytes, default 32M
  * @kernel: [kexec] kernel, default: the running kernel's image in /boot
  * @initrd: [kexec] initrd, default: the running kernel's initrd in /boot
+ * @entry: [kexec] entry, a boot loader entry in place of the two
  * @append: [kexec] append, added to the next command line
  * @flush_timeout_ms: [kexec] flush-timeout (seconds), default 30
  * @save_timeout_ms: [kexec] save-timeout (seconds), default 30
@@ -44,6 +45,7 @@ struct config {
 	uint64_t ledger_size;
 	char *kernel;
 	char *initrd;
+	char *entry;
 	char *append;
 	int flush_timeout_ms;
 	int save_timeout_ms;
