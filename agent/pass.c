@@ -144,6 +144,7 @@ static int finish(struct restore *r, struct err *e)
 
 	for (unsigned int i = 0; i < report.vms; i++)
 		report_log(&report.vm[i]);
+	report_journal(&report);
 	FAULT(agent_resumed);
 	if (report_write(&report, r, e) < 0 || restore_pending(r, &pending, e) < 0)
 		return -1;

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "journal.h"
 #include "log.h"
+#include "runstate.h"
 
 void report_log(const struct restore_outcome *o)
 {
@@ -92,4 +94,17 @@ size_t report_marker(char out[REPORT_MARKER_SIZE], const char *word,
 		append(out, ")");
 	}
 	return strlen(out);
+}
+
+void report_journal(const struct restore_report *report)
+{
+	for (unsigned int i = 0; i < report->vms; i++) {
+		struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+		struct err ignored = { 0 };
+
+		if (report->vm[i].result == RESTORE_NOT_TRIED)
+			continue;
+		journal_forward(report->vm[i].name,
+				runstate_alive(report->vm[i].name, &rs, &ignored) > 0 ? rs.pid : 0);
+	}
 }

@@ -43,4 +43,7 @@ _must_check_ int report_write(const struct restore_report *report, const struct 
  */
 void report_way(const char *name, char place[16], char why[REPORT_WHY_SIZE]);
 
+/** report_journal() - what the QEMUs of these VMs have printed, into the journal */
+void report_journal(const struct restore_report *report);
+
 #endif

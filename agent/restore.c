@@ -107,7 +107,8 @@ static bool consider(struct job *j)
 		return false;
 	}
 	/* Whatever is wrong with the root, the complete system has another. */
-	if (check_root(r, e) < 0 || check_program(r, j->mv, e) < 0) {
+	if (check_root(r, e) < 0 || check_program(r, j->mv, e) < 0 ||
+	    check_survives(r, &j->mv->vm, e) < 0) {
 		j->out->result = RESTORE_LATER;
 		return false;
 	}

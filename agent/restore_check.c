@@ -8,6 +8,7 @@
 #include "disk.h"
 #include "qemu.h"
 #include "sysroot.h"
+#include "unit.h"
 
 int check_root(struct restore *r, struct err *e)
 {
@@ -61,4 +62,19 @@ int check_ram(const struct restore *r, const struct manifest_vm *mv, bool whole,
 int check_mapped(const struct restore *r, const struct manifest_vm *mv, pid_t pid, struct err *e)
 {
 	return qemu_ram_mapped_check(pid, r->dev.path, mv->extent.offset, mv->extent.size, e);
+}
+
+int check_survives(const struct restore *r, const struct vm *vm, struct err *e)
+{
+	struct err unknown = { 0 };
+	unsigned int version = 0;
+
+	if (!decide_in_initramfs(r->who) || !vm_unprivileged(vm) || !unit_manager_present())
+		return 0;
+	if (unit_systemd_version(&version, &unknown) == 0 && version >= UNIT_SURVIVES_SINCE)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "its QEMU does not run as root, and systemd %u of this initramfs would end it at "
+		       "the switch to the real root (%d would not)",
+		       version, UNIT_SURVIVES_SINCE);
 }

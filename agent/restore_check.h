@@ -25,4 +25,8 @@ _must_check_ int check_ram(const struct restore *r, const struct manifest_vm *mv
 _must_check_ int check_mapped(const struct restore *r, const struct manifest_vm *mv, pid_t pid,
 			      struct err *e);
 
+/** check_survives() - REFUSED if QEMU would not survive the switch to the real
+ * root: it runs without privileges, and this systemd ends all those that do. */
+_must_check_ int check_survives(const struct restore *r, const struct vm *vm, struct err *e);
+
 #endif

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "io.h"
+#include "journal.h"
 #include "log.h"
+#include "machined.h"
 #include "pass.h"
 #include "qemu.h"
 #include "runstate.h"
@@ -54,4 +56,15 @@ void adopt_all(void)
 		adopt(names[i]);
 	if (n >= 0 && unit_manager_present() && io_unlink_durable(PASS_ADOPT, &e) < 0)
 		log_warn("%s", e.msg);
+}
+
+int adopt_vm(const char *name, pid_t pid, struct err *e)
+{
+	journal_forward(name, pid);
+	if (machined_register(name, pid, e) == 0)
+		return 0;
+	if (e->kind != ERR_ABSENT)
+		return err_wrap(e, "machinectl will not list it");
+	err_clear(e);
+	return 0;
 }

@@ -12,6 +12,7 @@
 #include "qemu.h"
 #include "report.h"
 #include "restore.h"
+#include "runstate.h"
 
 struct opts {
 	bool boot;
@@ -113,6 +114,18 @@ static int open_with_ticket(struct restore *r, struct err *e)
 	return restore_open(r, e);
 }
 
+static void adopt(const struct restore_report *report)
+{
+	for (unsigned int i = 0; i < report->vms; i++) {
+		struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
+		const char *name = report->vm[i].name;
+		struct err e = { 0 };
+
+		if (runstate_alive(name, &rs, &e) > 0 && adopt_vm(name, rs.pid, &e) < 0)
+			log_warn("vm %s: %s", name, e.msg);
+	}
+}
+
 static int resume(const struct app *app, struct host *h, struct restore *r, const struct opts *o,
 		  struct restore_report *report, struct err *e)
 {
@@ -124,6 +137,8 @@ static int resume(const struct app *app, struct host *h, struct restore *r, cons
 		policy_apply(app, h, r, report);
 	for (unsigned int i = 0; o->boot && i < report->vms; i++)
 		report_log(&report->vm[i]);
+	report_journal(report);
+	adopt(report);
 	/* A run that had nothing to do leaves the agent's report alone. */
 	if (done_something(report) && report_write(report, r, e) < 0)
 		return -1;

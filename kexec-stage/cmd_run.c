@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <stdio.h>
 
+#include "adopt.h"
 #include "out.h"
 #include "qemu.h"
 #include "start.h"
@@ -45,6 +46,8 @@ static int run(const struct app *app, int argc, char **argv)
 	if (host_vms_dir(app, dir, sizeof(dir), &e) < 0 || vm_load(dir, argv[1], &vm, &e) < 0 ||
 	    host_open(&h, app, HOST_LOCK | HOST_LEDGER, &e) < 0 || start_vm(&h, &vm, &rs, &e) < 0)
 		return cmd_fail(&e);
+	if (adopt_vm(vm.name, rs.pid, &e) < 0)
+		cmd_say("holdover: vm %s: %s", vm.name, e.msg);
 	return print(app, &h, &rs);
 }
 

@@ -11,6 +11,7 @@
 
 #include "cmd.h"
 #include "fault.h"
+#include "journal.h"
 #include "vmctl.h"
 
 /* For QEMU to flush and close its images. */
@@ -95,6 +96,7 @@ int stop_vm(const char *name, enum stop_how how, int timeout_ms, struct err *e)
 			return -1;
 	}
 	FAULT(qemu_stopped);
+	journal_forward(name, 0);
 	return runstate_forget(name, e);
 }
 

@@ -272,6 +272,9 @@ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct e
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_CLOEXEC, 0600);
 	if (log < 0)
 		return err_sys(e, errno, "opening %s", path);
+	/* What was sent to the journal was of the one before. */
+	snprintf(path, sizeof(path), "%s/qemu.log.sent", dir);
+	(void)unlink(path);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0)
 		return err_sys(e, errno, "opening /dev/null");

@@ -9,8 +9,6 @@
 #include "unit_manager.h"
 #include "unit_message.h"
 
-#define SURVIVES_SINCE 255
-
 int unit_exists_grace_ms = 2000;
 
 bool unit_manager_present(void)
@@ -135,6 +133,6 @@ int unit_start_scope(const char *scope, const char *description, pid_t pid, cons
 
 	if (unit_manager_open(&m, e) || unit_manager_version(&m, &version, e))
 		return -1;
-	s.survive = version >= SURVIVES_SINCE;
+	s.survive = version >= UNIT_SURVIVES_SINCE;
 	return start(&m, &s, e);
 }

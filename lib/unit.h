@@ -18,6 +18,10 @@ extern const char *unit_manager_socket;
 /* How long a scope of the same name may take to go; another one only in tests. */
 extern int unit_exists_grace_ms;
 
+/* The first systemd that has SurviveFinalKillSignal=: before it, only processes
+ * of root survive the switch to the real root. */
+#define UNIT_SURVIVES_SINCE 255
+
 /** unit_manager_present() - true if PID 1 is systemd (sd_booted()'s rule). */
 bool unit_manager_present(void);
 

@@ -26,17 +26,21 @@ void unit_manager_close(struct unit_manager *m)
 
 int unit_manager_open(struct unit_manager *m, struct err *e)
 {
+	return unit_manager_open_at(m, unit_manager_socket, e);
+}
+
+int unit_manager_open_at(struct unit_manager *m, const char *socket, struct err *e)
+{
 	DBusError why = DBUS_ERROR_INIT;
 	char address[256];
 
-	if (io_path(address, sizeof(address), e, "unix:path=%s", unit_manager_socket))
+	if (io_path(address, sizeof(address), e, "unix:path=%s", socket))
 		return -1;
 	/* libdbus would ignore SIGPIPE for the whole process, and QEMU inherit it. */
 	dbus_connection_set_change_sigpipe(FALSE);
 	m->conn = dbus_connection_open_private(address, &why);
 	if (!m->conn) {
-		err_set(e, ERR_ABSENT, "systemd does not answer on %s: %s", unit_manager_socket,
-			why.message);
+		err_set(e, ERR_ABSENT, "systemd does not answer on %s: %s", socket, why.message);
 		dbus_error_free(&why);
 		return -1;
 	}

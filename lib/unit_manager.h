@@ -27,6 +27,8 @@ struct unit_manager {
 };
 
 _must_check_ int unit_manager_open(struct unit_manager *m, struct err *e);
+/** unit_manager_open_at() - a connection to another of systemd's programs. */
+_must_check_ int unit_manager_open_at(struct unit_manager *m, const char *socket, struct err *e);
 void unit_manager_close(struct unit_manager *m);
 #define _cleanup_unit_manager_ _cleanup_(unit_manager_close)
 

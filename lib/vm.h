@@ -107,6 +107,9 @@ _must_check_ int vm_split_args(const char *text, char ***args, unsigned int *nar
  * that Holdover owns. */
 _must_check_ int vm_check(const struct vm *vm, struct err *e);
 
+/** vm_unprivileged() - does QEMU give up root by itself (-run-with user=, -runas)? */
+bool vm_unprivileged(const struct vm *vm);
+
 /** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
  * args (continuation lines allowed), placement = initramfs|sysroot|late,

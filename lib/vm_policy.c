@@ -66,6 +66,31 @@ int vm_on_failure_parse(const char *s, enum vm_on_failure *out, struct err *e)
 	return 0;
 }
 
+static bool names_a_user(const char *value, bool plain)
+{
+	const char *p = plain ? value : NULL;
+	size_t n;
+
+	for (const char *at = plain ? NULL : value; at; at = strchr(at, ','), at += at != NULL)
+		if (!strncmp(at, "user=", 5))
+			p = at + 5;
+	n = p ? strcspn(p, ",") : 0;
+	return n && !(n == 4 && !strncmp(p, "root", n)) && !(n == 1 && *p == '0') &&
+		strncmp(p, "0:", 2);
+}
+
+bool vm_unprivileged(const struct vm *vm)
+{
+	for (unsigned int i = 0; i + 1 < vm->nargs; i++) {
+		const char *a = vm->args[i] + (vm->args[i][0] == '-' && vm->args[i][1] == '-');
+
+		if ((!strcmp(a, "-runas") && names_a_user(vm->args[i + 1], true)) ||
+		    (!strcmp(a, "-run-with") && names_a_user(vm->args[i + 1], false)))
+			return true;
+	}
+	return false;
+}
+
 const char *vm_on_kexec_name(enum vm_on_kexec k)
 {
 	return on_kexec_names[k];

@@ -240,6 +240,30 @@ static void unknown_names_are_errors(void **state)
 	refuse("[vm]\nmemory = 2M\n timeout = 4\n", 3, "'memory'", "indented");
 }
 
+static bool unprivileged(const char *args)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	char text[200];
+
+	snprintf(text, sizeof(text), "[vm]\nmemory = 2M\nargs = -nodefaults %s\n", args);
+	load(text, &vm);
+	return vm_unprivileged(&vm);
+}
+
+static void who_runs_qemu(void **state)
+{
+	(void)state;
+	assert_true(unprivileged("-run-with user=qemu"));
+	assert_true(unprivileged("-run-with exit-with-parent=off,user=107:107"));
+	assert_true(unprivileged("--runas nobody"));
+	assert_false(unprivileged(""));
+	assert_false(unprivileged("-run-with user=root"));
+	assert_false(unprivileged("-run-with user=0:0"));
+	assert_false(unprivileged("-run-with async-teardown=on"));
+	assert_false(unprivileged("-run-with superuser=x"));
+	assert_false(unprivileged("-runas"));
+}
+
 static void policies_and_limits(void **state)
 {
 	_cleanup_vm_ struct vm vm = { 0 };
@@ -419,6 +443,7 @@ int main(void)
 		CASE(a_file_that_cannot_be_read_is_an_error),
 		CASE(unknown_names_are_errors),
 		CASE(policies_and_limits),
+		CASE(who_runs_qemu),
 		CASE(bad_values_name_their_key),
 		CASE(options_of_holdover_itself_are_refused),
 		CASE(ram_backends_are_refused),
