@@ -109,6 +109,18 @@ class Host:
         self.guests.append(guest)
         return guest
 
+    def bare_vm(self, name, more="", args="", disk=False):
+        """Defines and starts a VM that is nothing but firmware without anything to boot: it runs at once, and is enough
+        where the process is the subject and not the guest. more: further keys; disk: with an image."""
+        image = f"/var/lib/vms/{name}.img"
+        if disk:
+            self.machine.run(f"truncate -s 1M {image}")
+            args += f" -drive file={image},format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk"
+        self.machine.control.put(f"/etc/holdover/vms.d/{name}.conf",
+                                 f"[vm]\nmachine = q35\nmemory = 64M\ntimeout = 120\n{more}"
+                                 f"args = -accel tcg,thread=single -smp 1 -nodefaults -display none {args}\n")
+        self.holdover(f"run {name}", 120)
+
     def adopt(self, known):
         """Takes over the guests that run in a template's machine: [{"name": ..., "nonce": ...}]."""
         self.guests += [Guest(self, **one) for one in known]
