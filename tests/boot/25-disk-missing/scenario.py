@@ -30,7 +30,7 @@ def run(t):
     t.true(DISK in answer.out + answer.err, "`holdover resume` names the disk", str(answer))
 
     run_in_host(f"mv {AWAY} {DISK}")
-    offset = int(re.search(r"ledger .* at 0x([0-9a-f]+)", t.host.holdover("show").out.replace("\n", " "))[1], 16)
+    offset = int(re.search(r"ledger .*? at 0x([0-9a-f]+)", t.host.holdover("show").out.replace("\n", " "))[1], 16)
     poke = f"/usr/lib/holdover-test/poke $(ls -d /dev/dax*.*) {offset + BLOBS + 4096}"
     run_in_host(poke)
     answer = t.host.holdover("resume one", 60, ok=(1,))

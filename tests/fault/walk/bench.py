@@ -256,13 +256,7 @@ class Bench:
         for d in ("/run", "/etc/holdover/vms.d", "/bench/kexec"):
             for name in os.listdir(d):
                 remove(d + "/" + name)
-        # the others stay: an image is known by its inode, also to snapshots
-        for name in os.listdir("/disk"):
-            if name.endswith(".img") and name[:-4] not in disks:
-                os.rename("/disk/" + name, "/disk/" + name[:-4] + ".off")
-        for name in disks:
-            if there("/disk/%s.off" % name):
-                os.rename("/disk/%s.off" % name, "/disk/%s.img" % name)
+        self.attach(disks)
         for name in os.listdir("/bench"):
             if name not in ("boot_id", "cmdline", "kexec"):
                 remove("/bench/" + name)
@@ -294,6 +288,16 @@ class Bench:
                 f.truncate(DEVICE_SIZE)
                 f.seek(DEVICE_SIZE - LEDGER_SIZE)
                 f.write(self.pristine)
+
+    @staticmethod
+    def attach(disks):
+        """The disks that are there; the others stay, since an image is known by its inode, also to snapshots."""
+        for name in os.listdir("/disk"):
+            if name.endswith(".img") and name[:-4] not in disks:
+                os.rename("/disk/" + name, "/disk/" + name[:-4] + ".off")
+        for name in disks:
+            if there("/disk/%s.off" % name):
+                os.rename("/disk/%s.off" % name, "/disk/%s.img" % name)
 
     def start_all(self):
         for name in self.vms:
@@ -349,6 +353,7 @@ class Bench:
         remove("/bench/score")
         remove(TICKET)
         os.makedirs("/var/lib/holdover", 0o700)
+        self.attach([path[6:-4] for path, _, _ in files if path.startswith("/disk/") and path.endswith(".img")])
         for path, data, st in files:
             if path == DEVICE:
                 with open(path, "r+b") as f:
