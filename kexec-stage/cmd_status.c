@@ -98,8 +98,9 @@ static int run(const struct app *app, int argc, char **argv)
 		return cmd_usage(&cmd_status, "give at most one VM name");
 	if (!o)
 		return EXIT_FAILED;
-	/* The lock is only tried: somebody who is at work uses the monitors. */
-	idle = host_open(&h, app, HOST_LOCK | HOST_TRY, &e) == 0;
+	/* The lock is only tried: somebody who is at work uses the monitors. What
+	 * is paused must be shown, whatever the configuration says. */
+	idle = host_open(&h, app, HOST_LOCK | HOST_TRY | HOST_ANYWAY, &e) == 0;
 	if (!idle && (e.kind != ERR_REFUSED || geteuid() != 0))
 		return cmd_fail(&e);
 	err_clear(&e);

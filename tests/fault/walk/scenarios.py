@@ -886,12 +886,21 @@ def dies_under_the_stage(b):
 
 # ---- a ledger that cannot be opened while VMs are paused -------------------------------------------------
 
+def told_to_abort(b, text):
+    """What an operator looks at first shows both VMs, and what to do."""
+    d = b.holdover("status")
+    expect(b, d, 0, text, "postmigrate")
+    if d.out.count("'holdover abort' continues it") != 2:
+        raise Wrong("status does not say what to do: %s" % d)
+
+
 def sealed_without_ledger(b):
     fresh_host(b)
     before = pids(b)
     b.kexec(fault="sealed_and_checked")
     good = ledger()
     b.run("attacker", "version", "sb", "2", "0")
+    told_to_abort(b, "major version")
     return before, good
 
 
@@ -974,6 +983,7 @@ def abort_without_config(b):
     b.kexec(fault="sealed_and_checked")
     config = get("/etc/holdover/holdover.conf")
     put("/etc/holdover/holdover.conf", "[nonsense\n")
+    told_to_abort(b, "holdover.conf")
     expect(b, b.holdover("abort"), 0, "holdover.conf", "2 seals undone", "2 VMs continued")
     put("/etc/holdover/holdover.conf", config)
     found = Life(b).verdict()
