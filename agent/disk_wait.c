@@ -7,6 +7,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "io.h"
 #include "restore_check.h"
 
@@ -39,6 +40,28 @@ static const struct manifest_vm *waiting(const struct restore *r, const struct r
 	return NULL;
 }
 
+struct watching {
+	int fd;
+	struct err *e;
+};
+
+static int watch_device(void *ctx, const char *path)
+{
+	const struct watching *w = ctx;
+
+	return watch(w->fd, path, w->e);
+}
+
+static int watch_vm(int fd, const struct manifest_vm *mv, struct err *e)
+{
+	struct watching w = { .fd = fd, .e = e };
+
+	for (unsigned int k = 0; k < mv->ndisks; k++)
+		if (watch(fd, mv->disks[k].path, e) < 0)
+			return -1;
+	return device_each(&mv->vm, watch_device, &w);
+}
+
 /* Watches first, then looks: what comes in between is not missed. */
 static int look(int fd, const struct restore *r, const struct restore_report *report, bool *any,
 		bool *ready, struct err *e)
@@ -51,11 +74,11 @@ static int look(int fd, const struct restore *r, const struct restore_report *re
 		if (!mv)
 			continue;
 		*any = true;
-		for (unsigned int k = 0; k < mv->ndisks; k++)
-			if (watch(fd, mv->disks[k].path, e) < 0)
-				return -1;
+		if (watch_vm(fd, mv, e) < 0)
+			return -1;
 		/* Anything but "not there" is the engine's to judge. */
-		*ready |= check_disks(r, mv, false, &why) == 0 || why.kind != ERR_ABSENT;
+		*ready |= (check_devices(r, mv, &why) == 0 && check_disks(r, mv, false, &why) == 0) ||
+			why.kind != ERR_ABSENT;
 	}
 	return 0;
 }

@@ -169,8 +169,10 @@ static int look(const struct pass *p, struct restore *r, struct err *e)
 		if (restore_open(r, e) < 0)
 			return -1;
 		mark_kernel_start(&r->marks, r->m.tsc_hz);
-		if (p->who == RESTORE_EARLY && !any_due(r))
+		if (p->who == RESTORE_EARLY && !any_due(r)) {
+			report.known = true;
 			return 0;
+		}
 		enter_root(p, r);
 	}
 	if (restore_vms(r, &report, e) < 0)

@@ -112,7 +112,7 @@ static bool consider(struct job *j)
 		j->out->result = RESTORE_LATER;
 		return false;
 	}
-	if (check_disks(r, j->mv, false, e) == 0)
+	if (check_devices(r, j->mv, e) == 0 && check_disks(r, j->mv, false, e) == 0)
 		return true;
 	j->out->disk_missing = e->kind == ERR_ABSENT;
 	j->out->result = decide_aftermath(e->kind, r->who, false) == AFTER_LATER ? RESTORE_LATER :

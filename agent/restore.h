@@ -78,7 +78,7 @@ const char *restore_result_name(enum restore_result r);
 /** struct restore_outcome - one VM's result
  * @due: its placement has come, so that it was looked at
  * @before: it runs since an earlier pass of this boot
- * @disk_missing: LATER, and all that it waits for is a disk
+ * @disk_missing: LATER, and all that it waits for is a disk, or another device
  */
 struct restore_outcome {
 	char name[VM_NAME_MAX + 1];

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "disk.h"
 #include "qemu.h"
 #include "sysroot.h"
@@ -46,6 +47,22 @@ int check_disks(const struct restore *r, const struct manifest_vm *mv, bool open
 		if (disk_check(r->root, &mv->disks[i], flags, e) < 0)
 			return -1;
 	return 0;
+}
+
+static int device_there(void *ctx, const char *path)
+{
+	char in[4096 + 4];
+
+	/* A pipe of QEMU's is one node, or two with these endings. */
+	snprintf(in, sizeof(in), "%s.in", path);
+	if (access(path, F_OK) == 0 || access(in, F_OK) == 0)
+		return 0;
+	return err_set(ctx, ERR_ABSENT, "device %s does not exist (yet)", path);
+}
+
+int check_devices(const struct restore *r, const struct manifest_vm *mv, struct err *e)
+{
+	return r->who == RESTORE_EARLY ? device_each(&mv->vm, device_there, e) : 0;
 }
 
 int check_ram(const struct restore *r, const struct manifest_vm *mv, bool whole, struct err *e)

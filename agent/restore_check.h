@@ -17,6 +17,10 @@ _must_check_ int check_program(const struct restore *r, const struct manifest_vm
 _must_check_ int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened,
 			     struct err *e);
 
+/** check_devices() - before the root is mounted, device nodes are still being
+ * made: ABSENT if one that QEMU is told to open is not there. */
+_must_check_ int check_devices(const struct restore *r, const struct manifest_vm *mv, struct err *e);
+
 /** check_ram() - its canaries; @whole: all of it, if it was sealed like that. */
 _must_check_ int check_ram(const struct restore *r, const struct manifest_vm *mv, bool whole,
 			   struct err *e);

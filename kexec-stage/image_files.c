@@ -184,8 +184,10 @@ static int add_loadable(struct image_files *f, const char *pattern, struct err *
 	return r;
 }
 
-/* The value of @key in a list like "id=a,file=/b": up to the next comma. */
-static int add_value(struct image_files *f, const char *list, const char *key, struct err *e)
+/* The value of @key in a list like "id=a,file=/b": up to the next comma. What is
+ * not an absolute path is looked for where QEMU looks for firmware. */
+static int add_value(struct image_files *f, const char *list, const char *key, const char *folders,
+		     struct err *e)
 {
 	const char *at = *key ? strstr(list, key) : list;
 	char path[PATH_MAX];
@@ -193,10 +195,10 @@ static int add_value(struct image_files *f, const char *list, const char *key, s
 	if (!at)
 		return 0;
 	at += strlen(key);
-	if (*at != '/')
-		return 0;
 	if (io_path(path, sizeof(path), e, "%.*s", (int)strcspn(at, *key ? ",\"" : ""), at) < 0)
 		return -1;
+	if (*path != '/')
+		return *path ? add_data(f, folders, path, e) : 0;
 	return add_path(f, path, e);
 }
 
@@ -211,7 +213,7 @@ static int add_flash(struct image_files *f, const char *list, struct err *e)
 
 	for (size_t i = 0; read_only && i < ARRAY_LEN(keys); i++) {
 		struct image_files one = { .paths = 0 };
-		int r = add_value(&one, list, keys[i], e);
+		int r = add_value(&one, list, keys[i], "", e);
 
 		if (r == 0 && one.paths && stat(one.path[0], &st) == 0 && S_ISREG(st.st_mode) &&
 		    st.st_size <= FIRMWARE_MAX)
@@ -223,7 +225,7 @@ static int add_flash(struct image_files *f, const char *list, struct err *e)
 	return 0;
 }
 
-static int add_args(struct image_files *f, const struct vm *vm, struct err *e)
+static int add_args(struct image_files *f, const struct vm *vm, const char *folders, struct err *e)
 {
 	for (unsigned int i = 0; i + 1 < vm->nargs; i++) {
 		const char *option = vm->args[i], *value = vm->args[i + 1];
@@ -237,7 +239,7 @@ static int add_args(struct image_files *f, const struct vm *vm, struct err *e)
 			return -1;
 		for (size_t k = 0; k < ARRAY_LEN(reads); k++)
 			if (!strcmp(option, reads[k].option) &&
-			    add_value(f, value, reads[k].key, e) < 0)
+			    add_value(f, value, reads[k].key, folders, e) < 0)
 				return -1;
 	}
 	return says(vm, "localtime") ? add_path(f, "/etc/localtime", e) : 0;
@@ -263,5 +265,5 @@ int image_files_add(struct image_files *f, const struct vm *vm, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(kernel); i++)
 		if (says(vm, kernel[i].word))
 			add_module(f, kernel[i].file);
-	return add_args(f, vm, e);
+	return add_args(f, vm, folders.data, e);
 }

@@ -323,6 +323,8 @@ static bool among(const struct image_files *f, const char *path)
 
 static char *image_args[] = {
 	(char *)"-nodefaults",
+	(char *)"-bios",
+	(char *)"qboot.rom",
 	(char *)"-accel",
 	(char *)"kvm",
 	(char *)"-kernel",
@@ -351,6 +353,7 @@ static char *image_args[] = {
 static void make_image_world(void)
 {
 	static const char *const files[] = { "rom/bios-256k.bin",
+					     "rom/qboot.rom",
 					     "rom/efi-virtio.rom",
 					     "rom/efi-e1000.rom",
 					     "rom/vgabios-qxl.bin",
@@ -380,7 +383,8 @@ static void an_image_gets_what_qemu_reads_and_no_disk(void **state)
 					  "/run/code.fd",
 					  "/run/fw.json",
 					  "/run/rom/bios-256k.bin",
-					  "/run/rom/efi-virtio.rom" };
+					  "/run/rom/efi-virtio.rom",
+					  "/run/rom/qboot.rom" };
 	static const char *const out[] = { "/run/vars.fd",
 					   "/run/disk.img",
 					   "/dev/vda",

@@ -577,6 +577,24 @@ static void a_missing_disk_is_waited_for(void **state)
 	assert_int_equal(disk_wait(&b.r, &b.report, io_now_ms() + 60000, "/run/stop", &e), 0);
 }
 
+static void a_missing_device_is_waited_for(void **state)
+{
+	static char *args[] = { (char *)"-chardev", (char *)"pipe,id=c,path=/dev/no/port,x=y", NULL };
+	struct err e = { 0 };
+
+	(void)state;
+	b.mv.vm.placement = VM_PLACE_INITRAMFS;
+	b.mv.vm.args = args;
+	b.mv.vm.nargs = 2;
+	b.r.who = RESTORE_EARLY;
+	go(RESTORE_LATER, "device /dev/no/port does not exist");
+	assert_true(b.report.vm[0].disk_missing);
+	assert_int_equal(disk_wait(&b.r, &b.report, io_now_ms() + 50, "/run/stop", &e), 0);
+	args[1] = (char *)"pipe,id=c,path=/dev/null,also=/dev/zero";
+	assert_int_equal(disk_wait(&b.r, &b.report, io_now_ms() + 60000, "/run/stop", &e), 1);
+	go(RESTORE_RUNNING, "");
+}
+
 /* What the dracut module copies has another inode, on another file system. */
 static void firmware_may_be_a_copy(void **state)
 {
@@ -977,6 +995,7 @@ int main(void)
 		CASE(each_placement_has_its_moment),
 		CASE(each_pass_counts_what_runs),
 		CASE(a_missing_disk_is_waited_for),
+		CASE(a_missing_device_is_waited_for),
 		CASE(firmware_may_be_a_copy),
 		CASE(the_report_tells_the_way),
 		CASE(disks_are_looked_for_after_the_binds),

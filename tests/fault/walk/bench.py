@@ -162,6 +162,14 @@ class Bench:
         remove(TICKET)
         return d
 
+    def early(self, **kw):
+        """The agent's pass before the root is mounted; the initramfs stays."""
+        put("/dev/kmsg", "")
+        d = self.run("holdover-agent", "--foreground", "--initramfs", **kw)
+        d.err += get("/dev/kmsg").decode(errors="replace")
+        self.log[-1] = str(d)
+        return d
+
     def late(self, **kw):
         """holdover-resume.service"""
         put("/dev/kmsg", "")

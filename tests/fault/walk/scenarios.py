@@ -101,6 +101,39 @@ def no_ticket(b):
     resumes(b)
 
 
+def two_passes(fault):
+    def f(b):
+        b.reset_world()
+        for name in b.vms:
+            path = "/etc/holdover/vms.d/%s.conf" % name
+            put(path, get(path).decode() + "placement = initramfs\n")
+        b.start_all()
+        b.kexec()
+        b.jump()
+        d = b.early(fault=fault)
+        if fault:
+            expect(b, d, -9)
+        else:
+            expect(b, d, 0, "EARLY vms=2 running=0 failed=0 kept=2", "left to a later placement: the image holds no QEMU")
+            if there(TICKET) or not there("/run/holdover/ticket"):
+                raise Wrong("the ticket is not where the next pass looks for it")
+        if loads(b):
+            raise Wrong("something was started: %s" % b.score())
+        expect(b, b.agent(), 0, "DONE vms=2 running=2 failed=0 kept=0")
+        found = Life(b).verdict()
+        if set(found.values()) != {"running"}:
+            raise Wrong("not resumed: %s" % found)
+        for v in b.status().values():
+            if v["resumed_at"] != "sysroot" or (not fault and "initramfs: the image" not in v["moved_on"]):
+                raise Wrong("status does not tell the way: %s" % v)
+    f.__doc__ = "a first pass %s: the second takes its ticket up" % (
+        "killed at %s" % fault if fault else "whose image has no QEMU")
+    return f
+
+
+scenarios(two_passes, (None,), ("ticket_taken",), ("ticket_moved",))
+
+
 def bad_ticket(what, change, text, after_late):
     def f(b):
         jumped(b)
