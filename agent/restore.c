@@ -76,6 +76,7 @@ static bool consider(struct job *j)
 {
 	struct restore *r = j->r;
 	struct err *e = &j->out->err;
+	struct ram ram;
 
 	if (record_read(&r->ledger, j->mv->index, j->mv->vm.name, &j->rec, e) < 0) {
 		j->out->result = RESTORE_KEPT;
@@ -106,15 +107,19 @@ static bool consider(struct job *j)
 		j->out->result = RESTORE_LATER;
 		return false;
 	}
-	/* Whatever is wrong with the root, the complete system has another. */
-	if (check_root(r, e) < 0 || check_program(r, j->mv, e) < 0 ||
-	    check_survives(r, &j->mv->vm, e) < 0) {
-		j->out->result = RESTORE_LATER;
-		return false;
+	/* Before the root: a file system that is mounted under /run now is bound
+	 * with it. */
+	if (restore_ram(r, j->mv, &ram, e) == 0) {
+		/* Whatever is wrong with the root, the complete system has another. */
+		if (check_root(r, e) < 0 || check_program(r, j->mv, e) < 0 ||
+		    check_survives(r, &j->mv->vm, e) < 0) {
+			j->out->result = RESTORE_LATER;
+			return false;
+		}
+		if (check_devices(r, j->mv, e) == 0 && check_disks(r, j->mv, false, e) == 0)
+			return true;
+		j->out->disk_missing = e->kind == ERR_ABSENT;
 	}
-	if (check_devices(r, j->mv, e) == 0 && check_disks(r, j->mv, false, e) == 0)
-		return true;
-	j->out->disk_missing = e->kind == ERR_ABSENT;
 	j->out->result = decide_aftermath(e->kind, r->who, false) == AFTER_LATER ? RESTORE_LATER :
 										   RESTORE_KEPT;
 	return false;
@@ -217,8 +222,6 @@ static int launch(struct job *j, struct err *e)
 	struct restore *r = j->r;
 	struct qemu_launch launch = {
 		.vm = &j->mv->vm,
-		.mem_path = r->dev.path,
-		.mem_offset = j->mv->extent.offset,
 		.incoming = true,
 		.root = r->root,
 		.survive = decide_in_initramfs(r->who),
@@ -227,7 +230,8 @@ static int launch(struct job *j, struct err *e)
 		.ctx = j,
 	};
 
-	if (qemu_start(&launch, &j->proc, e) < 0 || FAULT_FAILS(qemu_started, e))
+	if (restore_ram(r, j->mv, &launch.ram, e) < 0 || qemu_start(&launch, &j->proc, e) < 0 ||
+	    FAULT_FAILS(qemu_started, e))
 		return -1;
 	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);
 	if (!r->cpu_exec_us)

@@ -9,7 +9,7 @@
 #include "decide.h"
 #include "manifest.h"
 #include "marks.h"
-#include "pmem.h"
+#include "region.h"
 #include "ticket.h"
 
 /**
@@ -27,7 +27,8 @@
  *	0: each VM's own timeout alone
  * @ticket: of the jump
  * @root_tried, @root_err: private: of sysroot_prepare(), which is done once
- * @dev, @map, @ledger, @m: region, mapping, ledger and manifest, as opened
+ * @store, @map, @ledger, @m: region, mapping, ledger and manifest, as opened
+ * @region: by number, those beside the ledger's own; see restore_ram()
  */
 struct restore {
 	enum restore_who who;
@@ -41,10 +42,11 @@ struct restore {
 	struct ticket ticket;
 	uint8_t ticket_id[16];
 	uint8_t boot_id[16];
-	struct pmem_device dev;
+	struct store store;
 	struct pmem_map map;
 	struct ledger ledger;
 	struct manifest m;
+	struct region region[LEDGER_REGIONS];
 	struct marks marks;
 	bool root_tried;
 	struct err root_err;
@@ -106,6 +108,11 @@ void restore_close(struct restore *r);
 /** restore_open() - find region, namespace and ledger that @r->ticket names,
  * and read the manifest under its key. Changes nothing on the media. */
 _must_check_ int restore_open(struct restore *r, struct err *e);
+
+/** restore_ram() - where a VM's RAM is in this boot. A region beside the
+ * ledger's own is found, and its stamp checked, when the first VM needs it. */
+_must_check_ int restore_ram(struct restore *r, const struct manifest_vm *mv, struct ram *out,
+			     struct err *e);
 
 /** restore_vms() - resume every VM that may be resumed, in parallel, each
  * under its own deadline. -1 only if nothing could be tried at all. */

@@ -65,20 +65,20 @@ int check_devices(const struct restore *r, const struct manifest_vm *mv, struct 
 	return r->who == RESTORE_EARLY ? device_each(&mv->vm, device_there, e) : 0;
 }
 
-int check_ram(const struct restore *r, const struct manifest_vm *mv, bool whole, struct err *e)
+int check_ram(struct restore *r, const struct manifest_vm *mv, bool whole, struct err *e)
 {
-	struct canary_ram ram = {
-		.path = r->dev.path,
-		.offset = mv->extent.offset,
-		.size = mv->extent.size,
-	};
+	struct ram ram;
 
+	if (restore_ram(r, mv, &ram, e) < 0)
+		return -1;
 	return canary_check(&ram, &mv->canary, whole, e);
 }
 
-int check_mapped(const struct restore *r, const struct manifest_vm *mv, pid_t pid, struct err *e)
+int check_mapped(struct restore *r, const struct manifest_vm *mv, pid_t pid, struct err *e)
 {
-	return qemu_ram_mapped_check(pid, r->dev.path, mv->extent.offset, mv->extent.size, e);
+	struct ram ram;
+
+	return restore_ram(r, mv, &ram, e) < 0 ? -1 : qemu_ram_mapped_check(pid, &ram, e);
 }
 
 int check_survives(const struct restore *r, const struct vm *vm, struct err *e)

@@ -22,11 +22,11 @@ _must_check_ int check_disks(const struct restore *r, const struct manifest_vm *
 _must_check_ int check_devices(const struct restore *r, const struct manifest_vm *mv, struct err *e);
 
 /** check_ram() - its canaries; @whole: all of it, if it was sealed like that. */
-_must_check_ int check_ram(const struct restore *r, const struct manifest_vm *mv, bool whole,
+_must_check_ int check_ram(struct restore *r, const struct manifest_vm *mv, bool whole,
 			   struct err *e);
 
 /** check_mapped() - the process @pid has this VM's RAM. */
-_must_check_ int check_mapped(const struct restore *r, const struct manifest_vm *mv, pid_t pid,
+_must_check_ int check_mapped(struct restore *r, const struct manifest_vm *mv, pid_t pid,
 			      struct err *e);
 
 /** check_survives() - REFUSED if QEMU would not survive the switch to the real

@@ -25,6 +25,8 @@ void restore_init(struct restore *r, enum restore_who who)
 void restore_close(struct restore *r)
 {
 	manifest_free(&r->m);
+	for (unsigned int i = 0; i < LEDGER_REGIONS; i++)
+		region_close(&r->region[i]);
 	pmem_map_close(&r->map);
 	ticket_wipe(&r->ticket);
 }
@@ -57,13 +59,14 @@ int restore_open(struct restore *r, struct err *e)
 	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0)
 		return -1;
 	r->cpu_modules_us = restore_cpu_us() - before;
-	if (pmem_find_mending(t->region_start, t->region_size, t->namespace_uuid, &r->dev, &mended,
+	if (pmem_find_mending(t->region_start, t->region_size, t->namespace_uuid, &r->store.dev, &mended,
 			      e) < 0)
 		return -1;
 	if (mended)
 		log_warn("%s: came up raw; its info block was written back from the ledger's copy",
-			 r->dev.path);
-	if (pmem_open_ledger(&r->dev, &r->map, &r->ledger, e) < 0)
+			 r->store.dev.path);
+	if (store_attach(&r->store, t->fs_uuid, e) < 0 ||
+	    store_open_ledger(&r->store, &r->map, &r->ledger, e) < 0)
 		return -1;
 	if (memcmp(r->ledger.geo.ledger_uuid, t->ledger_uuid, 16))
 		return err_set(e, ERR_MISMATCH,
@@ -73,6 +76,44 @@ int restore_open(struct restore *r, struct err *e)
 	marks_take(&r->marks, PHASE_REGION_READY, PHASE_HOST);
 	marks_attach(&r->marks, &r->ledger, r->ticket.generation, r->m.tsc_hz);
 	return 0;
+}
+
+/* What keeps one region from being used is no reason to try it again for each
+ * of its VMs. */
+static struct region *open_region(struct restore *r, unsigned int number, struct err *e)
+{
+	const struct manifest_region *x = manifest_region(&r->m, number);
+	struct region *g = &r->region[number];
+
+	if (!x) {
+		err_set(e, ERR_FORMAT, "the manifest does not describe region %u", number);
+		return NULL;
+	}
+	if (!g->tried &&
+	    region_open(g, x->start, x->size, x->namespace_uuid, x->fs_uuid,
+			r->ledger.geo.ledger_uuid, e) == 0) {
+		if (g->stamp.geo.region != number)
+			err_set(&g->err, ERR_MISMATCH, "%s: is stamped as region %u, not %u",
+				store_path(&g->store), g->stamp.geo.region, number);
+		else if (region_check(g, r->m.generation, r->ticket.key, e) < 0)
+			g->err = *e;
+	}
+	if (g->err.kind == ERR_NONE)
+		return g;
+	*e = g->err;
+	return NULL;
+}
+
+int restore_ram(struct restore *r, const struct manifest_vm *mv, struct ram *out, struct err *e)
+{
+	struct region *g;
+
+	if (!mv->extent.region)
+		return store_ram(&r->store, &mv->extent, out, e);
+	g = open_region(r, mv->extent.region, e);
+	if (!g || extent_fits(&mv->extent, &g->stamp.geo, ERR_FORMAT, e) < 0)
+		return -1;
+	return store_ram(&g->store, &mv->extent, out, e);
 }
 
 int restore_pending(const struct restore *r, bool *pending, struct err *e)

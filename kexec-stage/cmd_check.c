@@ -56,7 +56,7 @@ static void run_checks(struct preflight *p, struct host *h, const struct app *ap
 		preflight_add(p, FINDING_FAIL, "region", "%s", e.msg);
 		return;
 	}
-	preflight_add(p, FINDING_OK, "region", "%s", h->dev.path);
+	preflight_add(p, FINDING_OK, "region", "%s", h->store.dev.path);
 	if (stage_collect(&s, &e) < 0) {
 		preflight_add(p, e.kind == ERR_ABSENT ? FINDING_WARN : FINDING_FAIL, "VMs", "%s",
 			      e.msg);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "host.h"
 #include "out.h"
+#include "prepare.h"
 #include "qemu.h"
 #include "runstate.h"
 
@@ -14,6 +15,9 @@ struct opts {
 	bool have_region;
 	struct pmem_range region;
 	uint64_t ledger_size;
+	enum daxfs_type fs;
+	uint64_t align;
+	bool add;
 	bool force;
 };
 
@@ -39,133 +43,134 @@ static int check_unused(struct err *e)
 	return 0;
 }
 
-/* An existing ledger is kept: its uuid may be in a ticket on its way, and its
- * records say which VMs must not be resumed again. */
-static int keep_existing(struct host *h, const struct opts *o, uint64_t size, bool *kept,
-			 struct err *e)
+static int find_region(const struct host *h, const struct opts *o, struct pmem_range *out,
+		       struct err *e)
 {
-	struct err why = { 0 };
-
-	*kept = false;
-	if (pmem_open_ledger(&h->dev, &h->map, &h->ledger, &why) == 0) {
-		if (o->force) {
-			pmem_map_close(&h->map);
-			return 0;
-		}
-		if (o->ledger_size && o->ledger_size != h->ledger.geo.ledger_size)
-			return err_set(e, ERR_REFUSED,
-				       "%s holds a ledger of %" PRIu64 " bytes; with the VMs stopped, "
-				       "--force writes a new one of another size over it",
-				       h->dev.path, h->ledger.geo.ledger_size);
-		*kept = true;
-		return 0;
-	}
-	if (o->force)
-		return 0;
-	if (why.kind != ERR_ABSENT)
-		return err_set(e, why.kind,
-			       "%s holds a ledger that cannot be opened (%.700s); --force writes a new "
-			       "one over it",
-			       h->dev.path, why.msg);
-	return pmem_check_blank(&h->dev, size, e);
-}
-
-static int write_ledger(struct host *h, uint64_t size, struct err *e)
-{
-	struct pmem_device *dev = &h->dev;
-	uint8_t info[4096];
-	struct ledger_geometry geo;
-
-	if (size % dev->align || size + dev->align > dev->size)
-		return err_set(e, ERR_USAGE,
-			       "a ledger of %" PRIu64 " bytes does not fit %s (%" PRIu64
-			       " bytes, align %" PRIu64 "); change ledger-size",
-			       size, dev->path, dev->size, dev->align);
-	/* Renews dev->path: taking the namespace down renumbers devices. */
-	if (pmem_info_block(dev, info, e) < 0)
-		return -1;
-	geo = (struct ledger_geometry){
-		.region_start = dev->region_start,
-		.region_size = dev->region_size,
-		.dataoff = dev->dataoff,
-		.align = dev->align,
-		.page_struct_size = dev->page_struct_size,
-		.device_size = dev->size,
-		.ledger_offset = dev->size - size,
-		.ledger_size = size,
-	};
-	memcpy(geo.namespace_uuid, dev->namespace_uuid, 16);
-	if (pmem_map_ledger(dev->path, dev->size, size, &h->map, e) < 0 ||
-	    ledger_format(&h->map.media, &geo, info, e) < 0 ||
-	    ledger_open(&h->ledger, &h->map.media, e) < 0)
-		return -1;
+	if (!o->have_region)
+		return host_region(&h->cfg, out, e);
+	*out = o->region;
 	return 0;
 }
 
-/* What is sealed may lie where this kernel sees an empty region, if it was
- * started with another memmap=. */
-static int check_sealed(const struct opts *o, struct err *e)
+static int prepare_own(struct host *h, const struct opts *o, bool *kept, struct err *e)
 {
-	char size[32], start[32];
-	struct pmem_range sealed;
-	int rc = o->force ? 0 : host_sealed_region(&sealed, e);
+	struct prepare p = {
+		.fs = o->fs,
+		.align = o->align,
+		.ledger_size = o->ledger_size,
+		.default_size = h->cfg.ledger_size,
+		.force = o->force,
+	};
 
-	if (rc <= 0)
-		return rc;
-	io_format_size(sealed.size, size, sizeof(size));
-	io_format_size(sealed.start, start, sizeof(start));
-	return err_set(e, ERR_REFUSED,
-		       "VMs are sealed on memmap=%s!%s; a kernel with that parameter resumes them "
-		       "('holdover resume'), --force gives them up",
-		       size, start);
-}
-
-/* A new ledger: no ticket of an older one is good for anything. */
-static int begin_anew(struct host *h, const struct opts *o, uint64_t size, struct err *e)
-{
-	if (write_ledger(h, size, e) < 0)
+	if (find_region(h, o, &p.region, e) < 0 || check_unused(e) < 0 || pmem_load_modules(e) < 0)
 		return -1;
-	if (o->force &&
+	if (prepare_region(&p, &h->store, &h->map, &h->ledger, kept, e) < 0)
+		return -1;
+	/* No ticket of an older ledger is good for anything. */
+	if (!*kept && o->force &&
 	    (ticket_shred(HOLDOVER_TICKET_COPY, e) < 0 ||
 	     ticket_shred(HOLDOVER_RUN_DIR "/ticket", e) < 0))
 		return -1;
 	return 0;
 }
 
-static int prepare(struct host *h, const struct opts *o, bool *kept, struct err *e)
+/* No VM may have its RAM in a region that is prepared anew. */
+static int check_empty(struct host *h, unsigned int number, struct err *e)
 {
-	struct pmem_range region = o->region;
-	uint64_t size = o->ledger_size ? o->ledger_size : h->cfg.ledger_size;
+	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
 
-	if (!o->have_region && host_region(&h->cfg, &region, e) < 0)
+	if (!t)
+		return err_sys(e, ENOMEM, "extents");
+	if (ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
-	if (check_unused(e) < 0 || pmem_load_modules(e) < 0)
-		return -1;
-	*kept = false;
-	if ((o->force ? pmem_find(region.start, region.size, NULL, &h->dev, e) :
-			host_find_device(h, &region, e)) == 0) {
-		if (keep_existing(h, o, size, kept, e) < 0)
+	for (unsigned int i = 0; i < VM_MAX; i++) {
+		struct vm_record rec;
+		int alive;
+
+		if (!*t->slot[i].name || t->slot[i].region != number)
+			continue;
+		alive = runstate_alive(t->slot[i].name, NULL, e);
+		if (alive < 0 || record_read(&h->ledger, i, t->slot[i].name, &rec, e) < 0)
 			return -1;
-		if (*kept)
-			return 0;
-		return check_sealed(o, e) < 0 ? -1 : begin_anew(h, o, size, e);
+		if (alive || host_pending(rec.state))
+			return err_set(e, ERR_REFUSED, "the region holds the RAM of VM %s, which %s",
+				       t->slot[i].name, alive ? "runs" : "waits to be resumed");
 	}
-	if (e->kind != ERR_ABSENT && !(e->kind == ERR_REFUSED && o->force))
-		return -1;
-	err_clear(e);
-	if (check_sealed(o, e) < 0 || pmem_create(region.start, region.size, o->force, &h->dev, e) < 0)
-		return -1;
-	return begin_anew(h, o, size, e);
+	return 0;
 }
 
-static void print_text(const struct host *h, bool kept)
+static int free_number(struct host *h, struct err *e)
 {
+	for (unsigned int i = 1; i < LEDGER_REGIONS; i++)
+		if (!h->region[i].tried)
+			return (int)i;
+	return err_set(e, ERR_REFUSED, "a ledger has at most %d regions", LEDGER_REGIONS);
+}
+
+static int prepare_another(struct host *h, const struct opts *o, struct region *r, bool *kept,
+			   struct err *e)
+{
+	struct prepare p = { .region = o->region,
+			     .fs = o->fs,
+			     .align = o->align,
+			     .default_size = LEDGER_UNIT,
+			     .force = o->force };
+	struct err absent = { 0 };
+	int number;
+
+	if (host_open_ledger(h, e) < 0)
+		return -1;
+	number = host_region_number(h, p.region.start, p.region.size, &absent);
+	if (number == 0)
+		return err_set(e, ERR_REFUSED, "the ledger itself is in this region");
+	if (number > 0 ? o->force && check_empty(h, (unsigned int)number, e) < 0 :
+			 (number = free_number(h, e)) < 0)
+		return -1;
+	region_close(&h->region[number]);
+	p.number = (unsigned int)number;
+	memcpy(p.host_uuid, h->ledger.geo.ledger_uuid, 16);
+	r->tried = true;
+	return prepare_region(&p, &r->store, &r->map, &r->stamp, kept, e);
+}
+
+static void print_text(const struct store *s, const struct ledger_geometry *geo, bool kept)
+{
+	const char *what = geo->region ? "stamp" : "ledger";
 	char size[32], ledger[32];
 
-	io_format_size(h->dev.size, size, sizeof(size));
-	io_format_size(h->ledger.geo.ledger_size, ledger, sizeof(ledger));
-	printf("%s: %s of guest RAM and ledger, the last %s are the ledger%s\n", h->dev.path, size,
-	       ledger, kept ? " (was there already, kept)" : "");
+	io_format_size(s->dev.size, size, sizeof(size));
+	io_format_size(geo->ledger_size, ledger, sizeof(ledger));
+	if (geo->in_file)
+		printf("%s: %s on %s (%s), %s of it the %s", s->fs.dir, daxfs_type_name(s->fs.type),
+		       s->dev.path, size, ledger, what);
+	else
+		printf("%s: %s of guest RAM and %s, the last %s are the %s", s->dev.path, size,
+		       what, ledger, what);
+	if (geo->region)
+		printf(", region %u", geo->region);
+	puts(kept ? " (was there already, kept)" : "");
+}
+
+static int parse_align(const char *value, uint64_t *out, struct err *e)
+{
+	if (io_parse_size(value, out, e) < 0)
+		return -1;
+	if (*out != 2ULL << 20 && *out != 1ULL << 30)
+		return err_set(e, ERR_USAGE, "--align %.40s is neither 2M nor 1G", value);
+	return 0;
+}
+
+static int check_opts(const struct opts *o, struct err *e)
+{
+	if (o->add && !o->have_region)
+		return err_set(e, ERR_USAGE, "--add needs --memmap SIZE!START");
+	if (o->add && o->ledger_size)
+		return err_set(e, ERR_USAGE,
+			       "--ledger-size is of the ledger, which --add leaves alone");
+	if (o->fs != DAXFS_NONE && o->align > 2ULL << 20)
+		return err_set(e, ERR_USAGE,
+			       "--align 1G is for devdax: files are mapped by 2M at most");
+	return 0;
 }
 
 static int parse(int argc, char **argv, struct opts *o, struct err *e)
@@ -173,6 +178,9 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 	static const struct option options[] = {
 		{ "memmap", required_argument, NULL, 'm' },
 		{ "ledger-size", required_argument, NULL, 'l' },
+		{ "fsdax", optional_argument, NULL, 'x' },
+		{ "align", required_argument, NULL, 'a' },
+		{ "add", no_argument, NULL, 'A' },
 		{ "force", no_argument, NULL, 'f' },
 		{ 0 },
 	};
@@ -193,6 +201,17 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 				return err_set(e, ERR_USAGE,
 					       "--ledger-size %.40s is no multiple of 2M", optarg);
 			break;
+		case 'x':
+			if (daxfs_type_parse(optarg ? optarg : "ext4", &o->fs, e) < 0)
+				return -1;
+			break;
+		case 'a':
+			if (parse_align(optarg, &o->align, e) < 0)
+				return -1;
+			break;
+		case 'A':
+			o->add = true;
+			break;
 		case 'f':
 			o->force = true;
 			break;
@@ -203,36 +222,49 @@ static int parse(int argc, char **argv, struct opts *o, struct err *e)
 	}
 	if (optind < argc)
 		return err_set(e, ERR_USAGE, "'%.40s' is one argument too many", argv[optind]);
-	return 0;
+	return check_opts(o, e);
 }
 
 static int run(const struct app *app, int argc, char **argv)
 {
 	struct host h _cleanup_host_ = HOST_INIT;
+	struct region another _cleanup_(region_close) = { .map.fd = -1 };
+	const struct ledger_geometry *geo;
+	const struct store *store;
 	struct opts o = { 0 };
 	struct err e = { 0 };
 	bool kept;
 
 	if (parse(argc, argv, &o, &e) < 0)
 		return cmd_usage(&cmd_init, "%s", e.msg);
-	if (host_open(&h, app, HOST_LOCK, &e) < 0 || prepare(&h, &o, &kept, &e) < 0)
+	if (host_open(&h, app, HOST_LOCK, &e) < 0 ||
+	    (o.add ? prepare_another(&h, &o, &another, &kept, &e) : prepare_own(&h, &o, &kept, &e)) <
+		    0)
 		return cmd_fail(&e);
+	store = o.add ? &another.store : &h.store;
+	geo = o.add ? &another.stamp.geo : &h.ledger.geo;
 	if (app->json)
-		return out_geometry(&h);
-	print_text(&h, kept);
+		return out_geometry(store, geo);
+	print_text(store, geo, kept);
 	return EXIT_DONE;
 }
 
 const struct cmd cmd_init = {
 	.name = "init",
-	.args = "[--memmap SIZE!START] [--ledger-size SIZE] [--force]",
-	.summary = "prepare the pmem region: a devdax namespace with a ledger at its end",
-	.help = "Creates the devdax namespace on the memmap= region if there is none, and writes the\n"
-		"ledger. A namespace or ledger that is already there is kept; running it twice does\n"
-		"no harm. A namespace that holds something else is refused.\n\n"
+	.args = "[--memmap SIZE!START] [--fsdax[=ext4|xfs]] [--align 2M|1G] [--ledger-size SIZE] "
+		"[--add] [--force]",
+	.summary = "prepare the pmem region: a namespace with a ledger",
+	.help = "Creates the namespace on the memmap= region if there is none, and writes the ledger:\n"
+		"at the end of a devdax device, or with --fsdax into a file system. What is already\n"
+		"there is kept; running it twice does no harm. A namespace that holds something else is\n"
+		"refused.\n\n"
 		"  --memmap SIZE!START  which region, as in the kernel parameter; default: [region]\n"
 		"                       memmap of holdover.conf, or the only one\n"
-		"  --ledger-size SIZE   a multiple of 2M (default 32M)\n"
+		"  --fsdax[=ext4|xfs]   a file system (default ext4), mounted -o dax under\n"
+		"                       " DAXFS_DIR ", one file for each VM's RAM\n"
+		"  --align 2M|1G        of a devdax namespace (default 2M)\n"
+		"  --ledger-size SIZE   a multiple of 2M (default 32M), rounded up to the alignment\n"
+		"  --add                prepare one more region, beside that of the ledger\n"
 		"  --force              format also over a ledger, a file system or other data\n",
 	.run = run,
 };

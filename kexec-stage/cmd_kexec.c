@@ -11,8 +11,8 @@
 #include "preflight.h"
 #include "unit.h"
 
-/* File systems with images on them, and the root. */
-#define VITAL_MAX 65
+/* The root, file systems with images on them, and those that RAM is on. */
+#define VITAL_MAX (65 + LEDGER_REGIONS)
 
 /* How far to go. */
 enum way { WAY_TARGET, WAY_NOW, WAY_LAST };
@@ -66,24 +66,34 @@ static int run_preflight(struct stage *s, const struct target *t, enum way way, 
 	return preflight_error(p, e);
 }
 
-/* What must be clean on disk before the jump: the root file system, and those
- * of the VMs' images. */
+static void add_vital(dev_t vital[VITAL_MAX], unsigned int *n, const char *path)
+{
+	struct stat st;
+	bool known = *n == VITAL_MAX || stat(path, &st) < 0;
+
+	for (unsigned int m = 0; !known && m < *n; m++)
+		known = vital[m] == st.st_dev;
+	if (!known)
+		vital[(*n)++] = st.st_dev;
+}
+
+/* What must be clean on disk before the jump: the root file system, those of
+ * the VMs' images, and those of ledger and RAM. */
 static unsigned int vital_devices(const struct stage *s, dev_t vital[VITAL_MAX])
 {
+	const struct host *h = s->h;
 	unsigned int n = 0;
-	struct stat st;
 
-	if (stat("/", &st) == 0)
-		vital[n++] = st.st_dev;
+	add_vital(vital, &n, "/");
+	for (unsigned int i = 0; i < LEDGER_REGIONS; i++) {
+		const struct store *store = i ? &h->region[i].store : &h->store;
+
+		if (store->fs.type != DAXFS_NONE)
+			add_vital(vital, &n, store->fs.dir);
+	}
 	for (unsigned int i = 0; i < s->n; i++)
-		for (unsigned int k = 0; k < s->vm[i].ndisks; k++) {
-			bool known = n == VITAL_MAX || stat(s->vm[i].disks[k].path, &st) < 0;
-
-			for (unsigned int m = 0; m < n; m++)
-				known |= vital[m] == st.st_dev;
-			if (!known)
-				vital[n++] = st.st_dev;
-		}
+		for (unsigned int k = 0; k < s->vm[i].ndisks; k++)
+			add_vital(vital, &n, s->vm[i].disks[k].path);
 	return n;
 }
 
@@ -94,12 +104,18 @@ static int jump(struct stage *s, struct err *e)
 	struct kexec_frozen frozen = { .n = 0 };
 	dev_t vital[VITAL_MAX];
 	unsigned int n = vital_devices(s, vital);
+	bool in_file = s->h->ledger.geo.in_file;
 
+	/* On a file system that is frozen even a store to mapped memory waits
+	 * for the thaw: a ledger there gets its last mark before. */
+	if (in_file)
+		marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
 	if (kexec_freeze(&frozen, s->h->cfg.flush_timeout_ms, vital, n, e) == 0) {
 		FAULT(frozen);
 		/* Freezing takes its time: the last look comes after it. */
 		if (stage_listen(s, e) == 0 && interrupt_check(e) == 0) {
-			marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
+			if (!in_file)
+				marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
 			kexec_jump(e);
 			FAULT(jump_failed);
 		}

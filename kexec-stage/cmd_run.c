@@ -6,19 +6,23 @@
 #include "qemu.h"
 #include "start.h"
 
-static int print(const struct app *app, const struct host *h, const struct runstate *rs)
+static int print(const struct app *app, struct host *h, const struct runstate *rs)
 {
 	const struct manifest_vm *mv = &rs->m.vms[0];
 	yyjson_mut_doc *d;
 	yyjson_mut_val *o;
 	char size[32], offset[32];
+	struct err e = { 0 };
+	struct ram ram;
 
+	if (host_ram(h, &mv->extent, &ram, &e) < 0)
+		return cmd_fail(&e);
 	if (!app->json) {
 		io_format_size(mv->extent.size, size, sizeof(size));
 		io_format_size(mv->extent.offset, offset, sizeof(offset));
 		printf("%s: running, pid %d, RAM %s at %s+%s, %s, QMP " HOLDOVER_RUN_DIR
 		       "/%s/qmp.sock\n",
-		       mv->vm.name, (int)rs->pid, size, h->dev.path, offset, mv->vm.machine,
+		       mv->vm.name, (int)rs->pid, size, ram.path, offset, mv->vm.machine,
 		       mv->vm.name);
 		return EXIT_DONE;
 	}
@@ -28,6 +32,8 @@ static int print(const struct app *app, const struct host *h, const struct runst
 	out_u64(d, o, "pid", (uint64_t)rs->pid);
 	out_str(d, o, "machine", mv->vm.machine);
 	out_str(d, o, "scope", mv->scope);
+	out_str(d, o, "path", ram.path);
+	out_u64(d, o, "region", mv->extent.region);
 	out_u64(d, o, "offset", mv->extent.offset);
 	out_u64(d, o, "memory", mv->extent.size);
 	return out_end(d);

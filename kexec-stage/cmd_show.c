@@ -44,8 +44,10 @@ static void read_manifest(const struct host *h, struct view *v)
 		return;
 }
 
-static int collect(const struct host *h, struct view *v, struct err *e)
+static int collect(struct host *h, struct view *v, struct err *e)
 {
+	if (host_scan(h, e) < 0)
+		return -1;
 	if (ledger_extents_read(&h->ledger, &v->extents, e) < 0)
 		return -1;
 	for (unsigned int i = 0; i < VM_MAX; i++)
@@ -53,6 +55,15 @@ static int collect(const struct host *h, struct view *v, struct err *e)
 			continue;
 	read_manifest(h, v);
 	return 0;
+}
+
+static void print_region(const struct store *s, unsigned int number)
+{
+	char size[32], start[32];
+
+	io_format_size(s->dev.region_size, size, sizeof(size));
+	io_format_size(s->dev.region_start, start, sizeof(start));
+	printf("region %-4u %s!%s (%s)\n", number, size, start, store_path(s));
 }
 
 static void print_text(const struct host *h, const struct view *v)
@@ -64,8 +75,10 @@ static void print_text(const struct host *h, const struct view *v)
 	io_uuid_format(g->namespace_uuid, b);
 	io_format_size(g->region_size, size, sizeof(size));
 	io_format_size(g->region_start, start, sizeof(start));
-	printf("region      %s!%s\nnamespace   %s (%s)\nledger      %s\n", size, start, b,
-	       h->dev.path, a);
+	printf("region      %s!%s\nnamespace   %s (%s)\n", size, start, b, h->store.dev.path);
+	if (g->in_file)
+		printf("files       %s (%s)\n", h->store.fs.dir, daxfs_type_name(h->store.fs.type));
+	printf("ledger      %s\n", a);
 	io_format_size(g->ledger_size, size, sizeof(size));
 	printf("            %s at 0x%" PRIx64 ", %" PRIu64 " bytes for device state\n", size,
 	       g->ledger_offset, g->blob_size);
@@ -74,13 +87,23 @@ static void print_text(const struct host *h, const struct view *v)
 		       v->verified ? "verified" : "unverified (no ticket at hand)");
 	else
 		printf("manifest    %s\n", v->manifest_err.msg);
+	for (unsigned int i = 1; i < LEDGER_REGIONS; i++)
+		if (h->region[i].tried)
+			print_region(&h->region[i].store, i);
 	for (unsigned int i = 0; i < VM_MAX; i++) {
 		const struct extent *x = &v->extents.slot[i];
 
 		if (!*x->name)
 			continue;
 		io_format_size(x->size, size, sizeof(size));
-		printf("vm          %s: %s at 0x%" PRIx64 ", %s", x->name, size, x->offset,
+		printf("vm          %s: %s ", x->name, size);
+		if (x->in_file)
+			printf("in a file");
+		else
+			printf("at 0x%" PRIx64, x->offset);
+		if (x->region)
+			printf(" of region %u", x->region);
+		printf(", %s",
 		       v->rec_err[i].kind ? v->rec_err[i].msg : vm_state_name(v->rec[i].state));
 		if (v->rec[i].state != VM_NONE)
 			printf(" (jump %" PRIu64 ", attempt %u)", v->rec[i].generation,
@@ -96,7 +119,8 @@ static int print_json(const struct host *h, const struct view *v)
 	_cleanup_json_ yyjson_doc *m =
 		v->manifest.data ? yyjson_read(v->manifest.data, v->manifest.len, 0) : NULL;
 
-	out_add_geometry(d, root, h);
+	out_add_geometry(d, root, &h->store, &h->ledger.geo);
+	out_add_regions(d, root, h);
 	yyjson_mut_obj_add_bool(d, root, "verified", v->verified);
 	if (m)
 		yyjson_mut_obj_add_val(d, root, "manifest",
@@ -113,6 +137,7 @@ static int print_json(const struct host *h, const struct view *v)
 		out_u64(d, vm, "index", i);
 		out_u64(d, vm, "offset", x->offset);
 		out_u64(d, vm, "memory", x->size);
+		out_u64(d, vm, "region", x->region);
 		out_str(d, vm, "record",
 			v->rec_err[i].kind ? "damaged" : vm_state_name(v->rec[i].state));
 		out_u64(d, vm, "generation", v->rec[i].generation);

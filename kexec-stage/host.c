@@ -20,104 +20,21 @@ int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e)
 	return io_path(out, size, e, "%s/vms.d", app->config_dir);
 }
 
-static int describe_ranges(const struct pmem_range *r, int n, char *out, size_t size)
-{
-	char len[32], start[32];
-	size_t at = 0;
-
-	out[0] = '\0';
-	for (int i = 0; i < n && at < size; i++) {
-		io_format_size(r[i].size, len, sizeof(len));
-		io_format_size(r[i].start, start, sizeof(start));
-		at += (size_t)snprintf(out + at, size - at, "%s%s!%s", i ? ", " : "", len, start);
-	}
-	return n;
-}
-
-int host_region(const struct config *cfg, struct pmem_range *out, struct err *e)
-{
-	struct pmem_range ranges[PMEM_RANGES_MAX];
-	char list[256];
-	int n = pmem_iomem_ranges(ranges, e);
-
-	if (n < 0)
-		return -1;
-	describe_ranges(ranges, n, list, sizeof(list));
-	if (n == 0)
-		return err_set(e, ERR_ABSENT,
-			       "this kernel has no legacy-pmem region; boot it with memmap=SIZE!START "
-			       "(holdover(8) helps to plan it)");
-	if (!cfg->have_region && n > 1)
-		return err_set(e, ERR_USAGE,
-			       "there are several regions (%s); name the one of the ledger in "
-			       "holdover.conf: [region] memmap = SIZE!START",
-			       list);
-	for (int i = 0; i < n; i++) {
-		if (cfg->have_region &&
-		    (ranges[i].start != cfg->region_start || ranges[i].size != cfg->region_size))
-			continue;
-		*out = ranges[i];
-		return 0;
-	}
-	return err_set(e, ERR_MISMATCH,
-		       "the region that holdover.conf names is not there; this kernel has %s", list);
-}
-
-int host_find_device(struct host *h, const struct pmem_range *region, struct err *e)
+int host_find_device(const struct pmem_range *region, bool mend, struct pmem_device *out,
+		     struct err *e)
 {
 	bool mended;
 
 	/* Without the lock somebody else may be mending it right now. */
-	if (h->lock < 0)
-		return pmem_find(region->start, region->size, NULL, &h->dev, e);
-	if (pmem_find_mending(region->start, region->size, NULL, &h->dev, &mended, e) < 0)
+	if (!mend)
+		return pmem_find(region->start, region->size, NULL, out, e);
+	if (pmem_find_mending(region->start, region->size, NULL, out, &mended, e) < 0)
 		return -1;
 	if (mended)
 		cmd_say("holdover: %s had come up raw; its info block was written back from the "
 			"ledger's copy",
-			h->dev.path);
+			out->path);
 	return 0;
-}
-
-int host_sealed_region(struct pmem_range *out, struct err *e)
-{
-	static const char *const copies[] = { HOLDOVER_RUN_DIR "/ticket", HOLDOVER_TICKET_COPY };
-
-	for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
-		struct ticket t _cleanup_ticket_ = { 0 };
-
-		if (ticket_load(copies[i], &t, e) == 0) {
-			*out = (struct pmem_range){ t.region_start, t.region_size };
-			return 1;
-		}
-		if (e->kind != ERR_ABSENT)
-			return -1;
-		err_clear(e);
-	}
-	return 0;
-}
-
-/* "There is nothing" is the wrong word when a ticket says where there is. */
-static void explain_missing(struct err *e)
-{
-	struct pmem_range ranges[PMEM_RANGES_MAX], sealed;
-	struct err ignored = { 0 };
-	char text[64];
-	int n = pmem_iomem_ranges(ranges, &ignored);
-
-	if (host_sealed_region(&sealed, &ignored) > 0) {
-		for (int i = 0; i < n; i++)
-			if (ranges[i].start == sealed.start && ranges[i].size == sealed.size)
-				return;
-		describe_ranges(&sealed, 1, text, sizeof(text));
-		err_set(e, ERR_MISMATCH,
-			"%.600s; VMs are sealed on memmap=%s, which this kernel does not have: start "
-			"it with that parameter, by kexec or a reset that keeps memory, then 'holdover "
-			"resume'",
-			e->msg, text);
-	} else if (e->kind == ERR_ABSENT && !strstr(e->msg, "memmap=")) {
-		err_set(e, ERR_ABSENT, "%.900s; 'holdover init' prepares the region", e->msg);
-	}
 }
 
 int host_open_ledger(struct host *h, struct err *e)
@@ -125,9 +42,10 @@ int host_open_ledger(struct host *h, struct err *e)
 	struct pmem_range region;
 
 	if (host_region(&h->cfg, &region, e) < 0 || pmem_load_modules(e) < 0 ||
-	    host_find_device(h, &region, e) < 0 ||
-	    pmem_open_ledger(&h->dev, &h->map, &h->ledger, e) < 0) {
-		explain_missing(e);
+	    host_find_device(&region, h->lock >= 0, &h->store.dev, e) < 0 ||
+	    store_attach(&h->store, NULL, e) < 0 ||
+	    store_open_ledger(&h->store, &h->map, &h->ledger, e) < 0) {
+		host_explain_missing(e);
 		return -1;
 	}
 	return 0;
@@ -164,6 +82,8 @@ int host_open(struct host *h, const struct app *app, unsigned int need, struct e
 
 void host_close(struct host *h)
 {
+	for (unsigned int i = 0; i < LEDGER_REGIONS; i++)
+		region_close(&h->region[i]);
 	pmem_map_close(&h->map);
 	scope_close(&h->lock);
 	config_free(&h->cfg);

@@ -5,7 +5,7 @@
 
 #include "cmd.h"
 #include "config.h"
-#include "pmem.h"
+#include "region.h"
 #include "ticket.h"
 
 #define HOLDOVER_LIB_DIR "/var/lib/holdover"
@@ -25,16 +25,20 @@ enum host_need {
  * struct host - this host, as far as a verb asked for it
  * @cfg: holdover.conf
  * @lock: descriptor of the held lock, or -1
- * @dev: valid with HOST_LEDGER
+ * @store: region and namespace (and file system), with HOST_LEDGER
  * @map: mapping of the ledger, with HOST_LEDGER
  * @ledger: with HOST_LEDGER
+ * @region: by number, those beside the ledger's own; see host_store()
+ * @scanned: they were looked for
  */
 struct host {
 	struct config cfg;
 	int lock;
-	struct pmem_device dev;
+	struct store store;
 	struct pmem_map map;
 	struct ledger ledger;
+	struct region region[LEDGER_REGIONS];
+	bool scanned;
 };
 
 #define HOST_INIT                              \
@@ -52,11 +56,36 @@ void host_close(struct host *h);
 /** host_region() - the region that the configuration names, or the only one. */
 _must_check_ int host_region(const struct config *cfg, struct pmem_range *out, struct err *e);
 
-/** host_find_device() - pmem_find() into @h->dev; with the lock held, pmem_find_mending(), and says so. */
-_must_check_ int host_find_device(struct host *h, const struct pmem_range *region, struct err *e);
+/** host_find_device() - pmem_find(); with @mend, which needs the host-wide
+ * lock, pmem_find_mending(), and says so. */
+_must_check_ int host_find_device(const struct pmem_range *region, bool mend,
+				  struct pmem_device *out, struct err *e);
+
+/** host_explain_missing() - "there is nothing" is the wrong word when a ticket
+ * says where there is: adds to @e. */
+void host_explain_missing(struct err *e);
 
 /** host_sealed_region() - where a ticket on this host says that VMs are sealed. 1; 0 if there is no ticket; -1. */
 int host_sealed_region(struct pmem_range *out, struct err *e);
+
+/**
+ * host_store() - a region of this host, by number
+ * @number: 0: the ledger's own; others are looked for when they are first
+ *	asked for
+ * @geo: of its ledger or stamp; may be NULL
+ */
+_must_check_ int host_store(struct host *h, unsigned int number, const struct store **out,
+			    const struct ledger_geometry **geo, struct err *e);
+
+/** host_scan() - look for the regions beside the ledger's own, once. */
+_must_check_ int host_scan(struct host *h, struct err *e);
+
+/** host_ram() - where an extent is in this boot. */
+_must_check_ int host_ram(struct host *h, const struct extent *x, struct ram *out, struct err *e);
+
+/** host_region_number() - number of the region at [start, start+size); ABSENT
+ * if it was not prepared for this ledger. */
+int host_region_number(struct host *h, uint64_t start, uint64_t size, struct err *e);
 
 /** host_vms_dir() - CONFIG_DIR/vms.d */
 _must_check_ int host_vms_dir(const struct app *app, char *out, size_t size, struct err *e);

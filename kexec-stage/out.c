@@ -43,11 +43,17 @@ void out_uuid(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const uint8
 	out_str(d, o, key, text);
 }
 
-void out_add_geometry(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h)
+void out_add_geometry(yyjson_mut_doc *d, yyjson_mut_val *o, const struct store *s,
+		      const struct ledger_geometry *g)
 {
-	const struct ledger_geometry *g = &h->ledger.geo;
-
-	out_str(d, o, "device", h->dev.path);
+	out_str(d, o, "device", s->dev.path);
+	out_str(d, o, "mode", g->in_file ? "fsdax" : "devdax");
+	if (g->in_file) {
+		out_str(d, o, "filesystem", daxfs_type_name(s->fs.type));
+		out_uuid(d, o, "filesystem_uuid", g->fs_uuid);
+		out_str(d, o, "directory", s->fs.dir);
+	}
+	out_u64(d, o, "region", g->region);
 	out_u64(d, o, "region_start", g->region_start);
 	out_u64(d, o, "region_size", g->region_size);
 	out_uuid(d, o, "namespace", g->namespace_uuid);
@@ -59,10 +65,20 @@ void out_add_geometry(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h
 	out_u64(d, o, "blob_size", g->blob_size);
 }
 
-int out_geometry(const struct host *h)
+void out_add_regions(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h)
+{
+	yyjson_mut_val *list = yyjson_mut_obj_add_arr(d, o, "regions");
+
+	for (unsigned int i = 1; i < LEDGER_REGIONS; i++)
+		if (h->region[i].tried)
+			out_add_geometry(d, yyjson_mut_arr_add_obj(d, list), &h->region[i].store,
+					 &h->region[i].stamp.geo);
+}
+
+int out_geometry(const struct store *s, const struct ledger_geometry *g)
 {
 	yyjson_mut_doc *d = out_begin();
 
-	out_add_geometry(d, yyjson_mut_doc_get_root(d), h);
+	out_add_geometry(d, yyjson_mut_doc_get_root(d), s, g);
 	return out_end(d);
 }

@@ -19,9 +19,13 @@ void out_u64(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, uint64_t val
 void out_uuid(yyjson_mut_doc *d, yyjson_mut_val *o, const char *key, const uint8_t id[16]);
 
 /** out_add_geometry() - members that describe region, namespace and ledger. */
-void out_add_geometry(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h);
+void out_add_geometry(yyjson_mut_doc *d, yyjson_mut_val *o, const struct store *s,
+		      const struct ledger_geometry *g);
+
+/** out_add_regions() - "regions": those beside the ledger's own that were found. */
+void out_add_regions(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h);
 
 /** out_geometry() - only these. */
-int out_geometry(const struct host *h);
+int out_geometry(const struct store *s, const struct ledger_geometry *g);
 
 #endif

@@ -68,7 +68,7 @@ static void check_ledger(struct preflight *p, const struct stage *s)
 			      name, name, name);
 	else
 		preflight_add(p, FINDING_OK, "ledger", "%s, %" PRIu64 " bytes for device state",
-			      s->h->dev.path, s->h->ledger.geo.blob_size);
+			      s->h->store.dev.path, s->h->ledger.geo.blob_size);
 }
 
 void preflight_vms(struct preflight *p, struct stage *s)

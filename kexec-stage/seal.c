@@ -38,19 +38,12 @@ static int write_blob(struct stage *s, struct stage_vm *v, uint64_t *offset, str
 	return r;
 }
 
-static struct canary_ram ram_of(const struct stage *s, const struct stage_vm *v)
-{
-	return (struct canary_ram){
-		.path = s->h->dev.path,
-		.offset = v->rs.m.vms[0].extent.offset,
-		.size = v->rs.m.vms[0].extent.size,
-	};
-}
-
 static int take_canary(const struct stage *s, struct stage_vm *v, struct err *e)
 {
-	struct canary_ram ram = ram_of(s, v);
+	struct ram ram;
 
+	if (host_ram(s->h, &v->rs.m.vms[0].extent, &ram, e) < 0)
+		return -1;
 	return canary_take(&ram, s->h->cfg.canaries, s->n, &v->canary, e);
 }
 
@@ -59,9 +52,10 @@ static int take_canary(const struct stage *s, struct stage_vm *v, struct err *e)
 static int recheck_canaries(const struct stage *s, struct err *e)
 {
 	for (unsigned int i = 0; i < s->n; i++) {
-		struct canary_ram ram = ram_of(s, &s->vm[i]);
+		struct ram ram;
 
-		if (canary_check(&ram, &s->vm[i].canary, false, e) < 0)
+		if (host_ram(s->h, &s->vm[i].rs.m.vms[0].extent, &ram, e) < 0 ||
+		    canary_check(&ram, &s->vm[i].canary, false, e) < 0)
 			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
 	}
 	return 0;
@@ -87,6 +81,30 @@ static void fill_vm(struct stage_vm *v, struct manifest_vm *out)
 	out->canary = v->canary;
 }
 
+/* Each region that a VM lies in is described, and stamped with this jump. */
+static int seal_regions(struct stage *s, struct manifest *m, struct err *e)
+{
+	for (unsigned int i = 0; i < m->nvms; i++) {
+		unsigned int number = m->vms[i].extent.region;
+		struct manifest_region *r = &m->regions[m->nregions];
+		const struct store *store;
+
+		if (!number || manifest_region(m, number))
+			continue;
+		if (host_store(s->h, number, &store, NULL, e) < 0 ||
+		    region_seal(&s->h->region[number], m->generation, s->ticket.key, s->ticket_id,
+				e) < 0)
+			return -1;
+		r->number = number;
+		r->start = store->dev.region_start;
+		r->size = store->dev.region_size;
+		memcpy(r->namespace_uuid, store->dev.namespace_uuid, 16);
+		memcpy(r->fs_uuid, store->fs.uuid, 16);
+		m->nregions++;
+	}
+	return 0;
+}
+
 static int write_manifest(struct stage *s, struct err *e)
 {
 	_cleanup_free_ struct manifest_vm *vms = calloc(s->n, sizeof(*vms));
@@ -107,7 +125,7 @@ static int write_manifest(struct stage *s, struct err *e)
 	memcpy(m.boot_id, s->boot_id, 16);
 	for (unsigned int i = 0; i < s->n; i++)
 		fill_vm(&s->vm[i], &vms[i]);
-	if (manifest_encode(&m, &json, e) < 0)
+	if (seal_regions(s, &m, e) < 0 || manifest_encode(&m, &json, e) < 0)
 		return -1;
 	return ledger_manifest_write(&s->h->ledger, m.generation, s->ticket.key, s->ticket_id,
 				     json.data, json.len, e);

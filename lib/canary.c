@@ -38,7 +38,7 @@ static uint64_t part_start(uint64_t total, uint64_t i, uint64_t n)
 }
 
 /* Number of the sample's page @i within the extent; ascending in @i. */
-static uint64_t page_of(const struct canary_ram *ram, const struct canary *c, uint64_t i)
+static uint64_t page_of(const struct ram *ram, const struct canary *c, uint64_t i)
 {
 	uint64_t total = ram->size / PAGE;
 	uint64_t from = part_start(total, i, c->pages);
@@ -48,7 +48,7 @@ static uint64_t page_of(const struct canary_ram *ram, const struct canary *c, ui
 }
 
 /* A file that is too short would end the reader by SIGBUS. */
-static int open_ram(const struct canary_ram *ram, struct err *e)
+static int open_ram(const struct ram *ram, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
@@ -65,7 +65,7 @@ static int open_ram(const struct canary_ram *ram, struct err *e)
 	return steal_fd(&fd);
 }
 
-static uint64_t piece_len(const struct canary_ram *ram, uint64_t piece)
+static uint64_t piece_len(const struct ram *ram, uint64_t piece)
 {
 	uint64_t left = ram->size - piece * PIECE;
 
@@ -73,7 +73,7 @@ static uint64_t piece_len(const struct canary_ram *ram, uint64_t piece)
 }
 
 /* NULL with errno. */
-static uint8_t *map_piece(const struct canary_ram *ram, int fd, uint64_t piece)
+static uint8_t *map_piece(const struct ram *ram, int fd, uint64_t piece)
 {
 	void *p = mmap(NULL, piece_len(ram, piece), PROT_READ, MAP_SHARED, fd,
 		       (off_t)(ram->offset + piece * PIECE));
@@ -81,7 +81,7 @@ static uint8_t *map_piece(const struct canary_ram *ram, int fd, uint64_t piece)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static int hash_sample(const struct canary_ram *ram, int fd, const struct canary *c, uint64_t *out,
+static int hash_sample(const struct ram *ram, int fd, const struct canary *c, uint64_t *out,
 		       struct err *e)
 {
 	uint64_t i = 0, h = c->seed;
@@ -112,7 +112,7 @@ static int hash_sample(const struct canary_ram *ram, int fd, const struct canary
  * @errnum: of a mapping that failed, or 0
  */
 struct readers {
-	const struct canary_ram *ram;
+	const struct ram *ram;
 	int fd;
 	uint64_t *hash;
 	uint64_t n;
@@ -146,8 +146,7 @@ static unsigned int processors(void)
 	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned int)n;
 }
 
-static int hash_whole(const struct canary_ram *ram, int fd, uint64_t seed, uint64_t *out,
-		      struct err *e)
+static int hash_whole(const struct ram *ram, int fd, uint64_t seed, uint64_t *out, struct err *e)
 {
 	struct readers r = { .ram = ram, .fd = fd, .n = (ram->size + PIECE - 1) / PIECE };
 	_cleanup_free_ uint64_t *hash = calloc(r.n, sizeof(*hash));
@@ -170,8 +169,8 @@ static int hash_whole(const struct canary_ram *ram, int fd, uint64_t seed, uint6
 	return 0;
 }
 
-int canary_take(const struct canary_ram *ram, enum canary_mode mode, unsigned int vms,
-		struct canary *out, struct err *e)
+int canary_take(const struct ram *ram, enum canary_mode mode, unsigned int vms, struct canary *out,
+		struct err *e)
 {
 	struct canary c = { .mode = mode };
 	_cleanup_close_ int fd = -1;
@@ -192,7 +191,7 @@ int canary_take(const struct canary_ram *ram, enum canary_mode mode, unsigned in
 	return 0;
 }
 
-int canary_check(const struct canary_ram *ram, const struct canary *c, bool whole, struct err *e)
+int canary_check(const struct ram *ram, const struct canary *c, bool whole, struct err *e)
 {
 	uint64_t sample, all = c->whole;
 	_cleanup_close_ int fd = -1;

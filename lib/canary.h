@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "ram.h"
 
 /** Pages that all VMs of a jump have together in sample mode: what reading
  * them costs, a few milliseconds, is part of the pause. */
@@ -36,27 +37,19 @@ struct canary {
 	uint64_t whole;
 };
 
-/** struct canary_ram - @size bytes of RAM at @offset of the dax device (or
- * file) @path; both are multiples of 2 MiB */
-struct canary_ram {
-	const char *path;
-	uint64_t offset;
-	uint64_t size;
-};
-
 /** canary_take() - hash the RAM of a VM that does not run.
  * @vms: how many VMs share CANARY_PAGES
  *
  * The extent is mapped read-only, piece by piece, and no piece stays mapped.
  * A full one reads the whole extent in up to eight threads. */
-_must_check_ int canary_take(const struct canary_ram *ram, enum canary_mode mode, unsigned int vms,
+_must_check_ int canary_take(const struct ram *ram, enum canary_mode mode, unsigned int vms,
 			     struct canary *out, struct err *e);
 
 /** canary_check() - MISMATCH unless the RAM is what @c says.
  * @whole: compare all of it if @c is a full one, not only the sample
  *
  * Nothing to compare (CANARY_NONE) is no error. */
-_must_check_ int canary_check(const struct canary_ram *ram, const struct canary *c, bool whole,
+_must_check_ int canary_check(const struct ram *ram, const struct canary *c, bool whole,
 			      struct err *e);
 
 #endif

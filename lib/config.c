@@ -184,6 +184,39 @@ static int set_region(struct config *c, const char *key, const char *value, stru
 	return config_unknown("region", key, e);
 }
 
+static int set_label(struct config *c, const char *key, const char *value, struct err *e)
+{
+	struct config_region *r = &c->regions[c->nregions];
+
+	if (c->nregions == CONFIG_REGIONS)
+		return err_set(e, ERR_USAGE, "more than %d regions", CONFIG_REGIONS);
+	if (strlen(key) > CONFIG_LABEL_MAX || strchr(key, '!'))
+		return err_set(e, ERR_USAGE, "not a label of at most %d characters without '!'",
+			       CONFIG_LABEL_MAX);
+	if (config_parse_memmap(value, &r->size, &r->start, e) < 0)
+		return -1;
+	memcpy(r->label, key, strlen(key) + 1);
+	c->nregions++;
+	return 0;
+}
+
+int config_find_region(const struct config *c, const char *text, uint64_t *start, uint64_t *size,
+		       struct err *e)
+{
+	if (strchr(text, '!'))
+		return config_parse_memmap(text, size, start, e);
+	for (unsigned int i = 0; i < c->nregions; i++) {
+		if (strcmp(c->regions[i].label, text))
+			continue;
+		*start = c->regions[i].start;
+		*size = c->regions[i].size;
+		return 0;
+	}
+	return err_set(e, ERR_USAGE,
+		       "region '%.40s' is neither SIZE!START nor a label in [regions] of holdover.conf",
+		       text);
+}
+
 static int set_kexec(struct config *c, const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(key, "entry"))
@@ -215,12 +248,14 @@ static int set_key(void *ctx, const char *section, const char *key, const char *
 			       key);
 	if (!strcmp(section, "region"))
 		r = set_region(ctx, key, value, e);
+	else if (!strcmp(section, "regions"))
+		r = set_label(ctx, key, value, e);
 	else if (!strcmp(section, "kexec"))
 		r = set_kexec(ctx, key, value, e);
 	else
 		return err_set(e, ERR_USAGE,
-			       "unknown section [%.60s]; there are [region] "
-			       "and [kexec]",
+			       "unknown section [%.60s]; there are [region], "
+			       "[regions] and [kexec]",
 			       section);
 	if (r < 0)
 		return err_wrap(e, "%s", key);

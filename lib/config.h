@@ -23,6 +23,16 @@ const char *canary_mode_name(enum canary_mode m);
 /** canary_mode_parse() - USAGE listing what there is. */
 _must_check_ int canary_mode_parse(const char *text, enum canary_mode *out, struct err *e);
 
+#define CONFIG_LABEL_MAX 31
+#define CONFIG_REGIONS 16
+
+/** struct config_region - a name for a region */
+struct config_region {
+	char label[CONFIG_LABEL_MAX + 1];
+	uint64_t start;
+	uint64_t size;
+};
+
 /**
  * struct config - what holdover.conf says; the defaults need no file at all
  * @have_region: [region] memmap is set; otherwise the only legacy-pmem region
@@ -30,6 +40,7 @@ _must_check_ int canary_mode_parse(const char *text, enum canary_mode *out, stru
  * @region_start: physical address
  * @region_size: bytes
  * @ledger_size: [region] ledger-size, bytes, default 32M
+ * @regions: [regions] LABEL = SIZE!START, @nregions of them
  * @kernel: [kexec] kernel, default: the running kernel's image in /boot
  * @initrd: [kexec] initrd, default: the running kernel's initrd in /boot
  * @entry: [kexec] entry, a boot loader entry in place of the two
@@ -43,6 +54,8 @@ struct config {
 	uint64_t region_start;
 	uint64_t region_size;
 	uint64_t ledger_size;
+	struct config_region regions[CONFIG_REGIONS];
+	unsigned int nregions;
 	char *kernel;
 	char *initrd;
 	char *entry;
@@ -83,5 +96,9 @@ _must_check_ int config_parse_seconds(const char *value, int *ms, struct err *e)
 /** config_parse_memmap() - "SIZE!START", as the kernel parameter has it. */
 _must_check_ int config_parse_memmap(const char *value, uint64_t *size, uint64_t *start,
 				     struct err *e);
+
+/** config_find_region() - "SIZE!START", or a label of [regions]. */
+_must_check_ int config_find_region(const struct config *c, const char *text, uint64_t *start,
+				    uint64_t *size, struct err *e);
 
 #endif

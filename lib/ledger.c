@@ -28,6 +28,10 @@ static bool power_of_two(uint64_t n)
 
 static int geometry_check(const struct ledger_geometry *g, enum err_kind kind, struct err *e)
 {
+	if (g->region >= LEDGER_REGIONS || !g->region != all_zero(g->host_uuid, 16) ||
+	    !g->in_file != all_zero(g->fs_uuid, 16) || (g->in_file && g->ledger_offset))
+		return err_set(e, kind,
+			       "ledger: region number, file system and owner contradict each other");
 	if (!power_of_two(g->align) || g->align < LEDGER_PAGE)
 		return err_set(e, kind,
 			       "ledger: an alignment of %" PRIu64
@@ -111,6 +115,10 @@ static void sb_encode(const struct ledger *l, struct ledger_sb *sb)
 		sb->area[i].size = htole64(l->area[i].size);
 	}
 	sb->vms = htole32(VM_MAX);
+	sb->in_file = g->in_file;
+	sb->region = (uint8_t)g->region;
+	memcpy(sb->fs_uuid, g->fs_uuid, 16);
+	memcpy(sb->host_uuid, g->host_uuid, 16);
 }
 
 static int sb_decode(struct cursor c, unsigned int minor, struct ledger *l, struct err *e)
@@ -121,7 +129,9 @@ static int sb_decode(struct cursor c, unsigned int minor, struct ledger *l, stru
 
 	if (cursor_take(&c, &sb, sizeof(sb), "ledger: superblock", e) < 0)
 		return -1;
-	if (minor <= LEDGER_MINOR && (c.left || !all_zero(sb.reserved, sizeof(sb.reserved))))
+	if (minor <= LEDGER_MINOR &&
+	    (c.left || sb.in_file > 1 || !all_zero(sb.reserved, sizeof(sb.reserved)) ||
+	     (!minor && !all_zero(&sb.in_file, sizeof(sb) - offsetof(struct ledger_sb, in_file)))))
 		return err_set(e, ERR_FORMAT, "ledger: superblock: reserved bytes are in use");
 	if (le32toh(sb.vms) != VM_MAX)
 		return err_set(e, ERR_FORMAT, "ledger: made for %u VMs, but this build needs %d",
@@ -140,6 +150,10 @@ static int sb_decode(struct cursor c, unsigned int minor, struct ledger *l, stru
 		l->area[i].offset = le64toh(sb.area[i].offset);
 		l->area[i].size = le64toh(sb.area[i].size);
 	}
+	g->in_file = sb.in_file & 1;
+	g->region = sb.region;
+	memcpy(g->fs_uuid, sb.fs_uuid, 16);
+	memcpy(g->host_uuid, sb.host_uuid, 16);
 	l->minor = minor;
 	if (geometry_check(g, ERR_FORMAT, e) < 0 || areas_check(l->area, g->ledger_size, e) < 0)
 		return -1;

@@ -32,18 +32,23 @@ struct ledger_media {
 /**
  * struct ledger_geometry - what a ledger says about itself and its namespace
  * @ledger_uuid: random, made by ledger_format()
- * @namespace_uuid: uuid of the devdax namespace
+ * @namespace_uuid: uuid of the devdax or fsdax namespace
  * @region_start: physical address of the region
  * @region_size: bytes
  * @dataoff: from the namespace's info block: offset of the data in the region
  * @align: of the namespace, bytes
  * @page_struct_size: from the info block
- * @device_size: bytes of /dev/daxX.Y
+ * @device_size: bytes of /dev/daxX.Y; with @in_file of the ledger's file
  * @ledger_offset: offset of the ledger on the device; offset + size =
  *	device_size
  * @ledger_size: bytes, a multiple of @align
  * @blob_offset: from the start of the ledger
  * @blob_size: bytes available for device state
+ * @in_file: it is a file on a DAX file system (fsdax), each VM's RAM another
+ * @fs_uuid: of that file system, else zero
+ * @region: 0: the host's ledger; else this is only the stamp of a region
+ *	beside the ledger's, under this number
+ * @host_uuid: of a stamp: uuid of the host's ledger, else zero
  */
 struct ledger_geometry {
 	uint8_t ledger_uuid[16];
@@ -58,7 +63,14 @@ struct ledger_geometry {
 	uint64_t ledger_size;
 	uint64_t blob_offset;
 	uint64_t blob_size;
+	bool in_file;
+	uint8_t fs_uuid[16];
+	unsigned int region;
+	uint8_t host_uuid[16];
 };
+
+/* Regions of one host, the ledger's own (0) included. */
+#define LEDGER_REGIONS 16
 
 /* The two superblock slots are the last 8 KiB of the ledger, which ends where
  * the device ends: the aligned end of the region. */
@@ -117,11 +129,15 @@ _must_check_ int ledger_info_block(const struct ledger *l, uint8_t out[4096], st
  *	everywhere in the ledger, for as long as the extent exists.
  * @offset: on the device, a multiple of the namespace's align
  * @size: bytes, a multiple of align
+ * @region: in which region, see struct ledger_geometry
+ * @in_file: it is a file of its own, at @offset 0
  */
 struct extent {
 	char name[VM_NAME_MAX + 1];
 	uint64_t offset;
 	uint64_t size;
+	unsigned int region;
+	bool in_file;
 };
 
 struct extent_table {
@@ -132,15 +148,21 @@ _must_check_ int ledger_extents_read(const struct ledger *l, struct extent_table
 _must_check_ int ledger_extents_write(struct ledger *l, const struct extent_table *t, struct err *e);
 
 /** extent_table_check() - every entry named, aligned, below the ledger, and no
- * two with the same name or overlapping; an error has kind @kind. */
+ * two with the same name or overlapping; an error has kind @kind. Of another
+ * region only what can be said without its geometry, see extent_fits(). */
 _must_check_ int extent_table_check(const struct extent_table *t, const struct ledger_geometry *geo,
 				    enum err_kind kind, struct err *e);
+
+/** extent_fits() - does @x lie within the region of @geo, and is it of its kind?
+ * An error has kind @kind. */
+_must_check_ int extent_fits(const struct extent *x, const struct ledger_geometry *geo,
+			     enum err_kind kind, struct err *e);
 
 /** extent_find() - slot of @name, or -1. */
 int extent_find(const struct extent_table *t, const char *name);
 
 /** extent_alloc() - first fit below the ledger for @size bytes (rounded up to
- * align); returns the slot or -1 with REFUSED saying what is free. Only
+ * align) in the region of @geo; returns the slot or -1 with REFUSED saying what is free. Only
  * changes @t; ledger_extents_write() makes it last. */
 int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo, const char *name,
 		 uint64_t size, struct err *e);

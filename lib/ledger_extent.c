@@ -8,7 +8,33 @@
 
 static bool overlap(const struct extent *a, const struct extent *b)
 {
+	if (a->region != b->region || a->in_file || b->in_file)
+		return false;
 	return a->offset < b->offset + b->size && b->offset < a->offset + a->size;
+}
+
+int extent_fits(const struct extent *x, const struct ledger_geometry *geo, enum err_kind kind,
+		struct err *e)
+{
+	if (x->in_file != geo->in_file)
+		return err_set(e, kind,
+			       "ledger: extent of VM %s: is a %s, which region %u does not hold",
+			       x->name, x->in_file ? "file" : "part of a device", geo->region);
+	if (!x->size || x->size % geo->align || x->offset % geo->align)
+		return err_set(e, kind,
+			       "ledger: extent of VM %s: %" PRIu64 " bytes at %" PRIu64
+			       " are not aligned to %" PRIu64,
+			       x->name, x->size, x->offset, geo->align);
+	if (x->in_file)
+		return x->offset ?
+			err_set(e, kind, "ledger: extent of VM %s: a file's begins at 0", x->name) :
+			0;
+	if (x->offset > geo->ledger_offset || x->size > geo->ledger_offset - x->offset)
+		return err_set(e, kind,
+			       "ledger: extent of VM %s: %" PRIu64 " bytes at %" PRIu64
+			       " reach past the %" PRIu64 " bytes that there are for VMs",
+			       x->name, x->size, x->offset, geo->ledger_offset);
+	return 0;
 }
 
 static int extent_check(const struct extent *x, const struct ledger_geometry *geo,
@@ -17,16 +43,14 @@ static int extent_check(const struct extent *x, const struct ledger_geometry *ge
 	if (memchr(x->name, '\0', sizeof(x->name)) == NULL || vm_name_check(x->name, e) < 0)
 		return err_set(e, kind, "ledger: extent table: \"%.*s\" is no VM name", VM_NAME_MAX,
 			       x->name);
-	if (!x->size || x->size % geo->align || x->offset % geo->align)
+	if (x->region == geo->region)
+		return extent_fits(x, geo, kind, e);
+	if (x->region >= LEDGER_REGIONS || !x->size || x->size % LEDGER_PAGE ||
+	    x->offset % LEDGER_PAGE || x->size > UINT64_MAX - x->offset || (x->in_file && x->offset))
 		return err_set(e, kind,
 			       "ledger: extent of VM %s: %" PRIu64 " bytes at %" PRIu64
-			       " are not aligned to %" PRIu64,
-			       x->name, x->size, x->offset, geo->align);
-	if (x->offset > geo->ledger_offset || x->size > geo->ledger_offset - x->offset)
-		return err_set(e, kind,
-			       "ledger: extent of VM %s: %" PRIu64 " bytes at %" PRIu64
-			       " reach past the %" PRIu64 " bytes that there are for VMs",
-			       x->name, x->size, x->offset, geo->ledger_offset);
+			       " of region %u are impossible",
+			       x->name, x->size, x->offset, x->region);
 	return 0;
 }
 
@@ -64,7 +88,7 @@ int extent_table_check(const struct extent_table *t, const struct ledger_geometr
 int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct err *e)
 {
 	uint8_t bytes[LEDGER_PAGE];
-	struct extent_table got;
+	struct extent_table got = { 0 };
 	struct slot_head head;
 	struct slot_pair pair;
 	unsigned int slot, i;
@@ -93,8 +117,11 @@ int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct e
 			return err_set(e, ERR_FORMAT,
 				       "ledger: extent table: entry %u has bytes after its name", i);
 		memcpy(got.slot[i].name, m.name, sizeof(m.name));
-		got.slot[i].offset = le64toh(m.offset);
+		got.slot[i].offset = le64toh(m.offset) &
+			~(uint64_t)(LEDGER_EXTENT_REGION | LEDGER_EXTENT_IN_FILE);
 		got.slot[i].size = le64toh(m.size);
+		got.slot[i].region = le64toh(m.offset) & LEDGER_EXTENT_REGION;
+		got.slot[i].in_file = le64toh(m.offset) & LEDGER_EXTENT_IN_FILE;
 	}
 	if (extent_table_check(&got, &l->geo, ERR_FORMAT, e) < 0)
 		return -1;
@@ -113,7 +140,8 @@ int ledger_extents_write(struct ledger *l, const struct extent_table *t, struct 
 	memset(m, 0, sizeof(m));
 	for (i = 0; i < VM_MAX; i++) {
 		memcpy(m[i].name, t->slot[i].name, strlen(t->slot[i].name));
-		m[i].offset = htole64(t->slot[i].offset);
+		m[i].offset = htole64(t->slot[i].offset | t->slot[i].region |
+				      (t->slot[i].in_file ? LEDGER_EXTENT_IN_FILE : 0));
 		m[i].size = htole64(t->slot[i].size);
 	}
 	pair_of(l, LEDGER_EXTENTS, &pair);
@@ -130,15 +158,17 @@ int extent_find(const struct extent_table *t, const char *name)
 	return -1;
 }
 
-/* The lowest extent that ends above @at; NULL: all from @at on is free. */
-static const struct extent *next_extent(const struct extent_table *t, uint64_t at)
+/* The lowest extent of @region that ends above @at; NULL: all from @at on is
+ * free. */
+static const struct extent *next_extent(const struct extent_table *t, unsigned int region, uint64_t at)
 {
 	const struct extent *best = NULL, *x;
 	unsigned int i;
 
 	for (i = 0; i < VM_MAX; i++) {
 		x = &t->slot[i];
-		if (x->name[0] && x->offset + x->size > at && (!best || x->offset < best->offset))
+		if (x->name[0] && x->region == region && x->offset + x->size > at &&
+		    (!best || x->offset < best->offset))
 			best = x;
 	}
 	return best;
@@ -153,7 +183,7 @@ static bool find_gap(const struct extent_table *t, const struct ledger_geometry 
 
 	*largest = 0;
 	for (;;) {
-		x = next_extent(t, at);
+		x = next_extent(t, geo->region, at);
 		gap = (x ? x->offset : geo->ledger_offset) - at;
 		if (gap > *largest)
 			*largest = gap;
@@ -188,9 +218,10 @@ int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo, cons
 	if (!size)
 		return err_set(e, ERR_REFUSED, "VM %s: no RAM is asked for", name);
 	/* A size near 2^64 would wrap around when rounded up. */
-	if (size <= geo->ledger_offset)
+	if (size <= (geo->in_file ? geo->region_size : geo->ledger_offset))
 		size = (size + geo->align - 1) & ~(geo->align - 1);
-	if (!find_gap(t, geo, size, &at, &largest)) {
+	at = 0;
+	if (!geo->in_file && !find_gap(t, geo, size, &at, &largest)) {
 		io_format_size(size, want, sizeof(want));
 		io_format_size(largest, have, sizeof(have));
 		return err_set(
@@ -202,5 +233,7 @@ int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo, cons
 	memcpy(t->slot[slot].name, name, strlen(name));
 	t->slot[slot].offset = at;
 	t->slot[slot].size = size;
+	t->slot[slot].region = geo->region;
+	t->slot[slot].in_file = geo->in_file;
 	return slot;
 }

@@ -68,7 +68,9 @@
 #include "ledger.h"
 
 #define LEDGER_MAJOR 1
-#define LEDGER_MINOR 0
+/* Minor 1: superblock and ticket say whether the ledger is a file on a DAX
+ * file system and which; regions beside the ledger's own. */
+#define LEDGER_MINOR 1
 
 #define LEDGER_LINE 64
 #define LEDGER_PAGE 4096
@@ -133,8 +135,12 @@ struct ledger_sb {
 	le64 ledger_offset;
 	le64 ledger_size;
 	struct ledger_area_media area[6];
-	le32 vms; /* records and extents: 64 */
-	uint8_t reserved[60];
+	le32 vms;	       /* records and extents: 64 */
+	uint8_t in_file;       /* minor 1: 1: the ledger is a file on a DAX file system */
+	uint8_t region;	       /* minor 1: number of the region, 0: the ledger's own */
+	uint8_t fs_uuid[16];   /* minor 1: of that file system */
+	uint8_t host_uuid[16]; /* minor 1: of a stamp: uuid of the host's ledger */
+	uint8_t reserved[26];
 } _packed_;
 
 static_assert(LEDGER_AREAS == 6, "sb");
@@ -144,16 +150,33 @@ static_assert(offsetof(struct ledger_sb, page_struct_size) == 64, "sb");
 static_assert(offsetof(struct ledger_sb, ledger_offset) == 80, "sb");
 static_assert(offsetof(struct ledger_sb, area) == 96, "sb");
 static_assert(offsetof(struct ledger_sb, vms) == 192, "sb");
+static_assert(offsetof(struct ledger_sb, in_file) == 196, "sb");
+static_assert(offsetof(struct ledger_sb, fs_uuid) == 198, "sb");
+static_assert(offsetof(struct ledger_sb, host_uuid) == 214, "sb");
 static_assert(sizeof(struct ledger_sb) == 256, "sb");
 
+/* A region beside the ledger's own ends in a *stamp*, which has the form of a
+ * small ledger: its superblock has the region's number and the uuid of the
+ * host's ledger, and its newest manifest ("{}", under the ticket) the generation of the jump
+ * that has last sealed RAM in the region. Extents, records, journal and blobs
+ * of a stamp are unused. */
+
 /* 64 of these are the payload of an extent slot. Name padded with zeros; an
- * unused entry is all zero. */
+ * unused entry is all zero. Offsets being multiples of 4096 at least, the
+ * lowest byte of the number has another meaning from minor 1 on: bits 0 to 3
+ * are the number of the region, bit 7 says that the RAM is a file, whose
+ * offset is 0. (An older reader takes such an offset for a misaligned one, and
+ * refuses the table.) */
 struct ledger_extent_media {
 	char name[48];
 	le64 offset; /* on the device */
 	le64 size;
 } _packed_;
 
+#define LEDGER_EXTENT_REGION 0x0fu
+#define LEDGER_EXTENT_IN_FILE 0x80u
+
+static_assert(LEDGER_REGIONS == LEDGER_EXTENT_REGION + 1, "extent");
 static_assert(VM_NAME_MAX + 1 == 48, "extent");
 static_assert(VM_MAX == 64, "records and extents are sized for 64 VMs");
 static_assert(offsetof(struct ledger_extent_media, offset) == 48, "extent");
@@ -234,13 +257,15 @@ struct ticket_media {
 	uint8_t namespace_uuid[16];
 	uint8_t ledger_uuid[16];
 	uint8_t key[32];
-	uint8_t reserved1[80];
+	uint8_t fs_uuid[16]; /* minor 1: of the ledger's file system, or zero */
+	uint8_t reserved1[64];
 	le64 xxh3; /* of bytes 0 to 183 */
 } _packed_;
 
 static_assert(offsetof(struct ticket_media, generation) == 16, "ticket");
 static_assert(offsetof(struct ticket_media, namespace_uuid) == 40, "ticket");
 static_assert(offsetof(struct ticket_media, key) == 72, "ticket");
+static_assert(offsetof(struct ticket_media, fs_uuid) == 104, "ticket");
 static_assert(offsetof(struct ticket_media, xxh3) == 184, "ticket");
 static_assert(sizeof(struct ticket_media) == 192, "ticket");
 

@@ -235,9 +235,17 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	put_limits(w, vm);
 	put_int(w, "priority", vm->priority);
 	put_int(w, "timeout_ms", vm->timeout_ms);
+	if (vm->align)
+		put_u64(w, "align", vm->align);
+	if (vm->no_pmem)
+		put_bool(w, "no_pmem", true);
 	extent = inner(w);
 	put_u64(&extent, "offset", v->extent.offset);
 	put_u64(&extent, "size", v->extent.size);
+	if (v->extent.region)
+		put_u64(&extent, "region", v->extent.region);
+	if (v->extent.in_file)
+		put_bool(&extent, "file", true);
 	put_inner(w, "extent", &extent);
 	put_blob(w, &v->blob);
 	put_bool(w, "was_running", v->was_running);
@@ -249,6 +257,35 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 		put_canary(w, &v->canary);
 	if (v->scope)
 		put_str(w, "scope", v->scope);
+}
+
+const struct manifest_region *manifest_region(const struct manifest *m, unsigned int number)
+{
+	for (unsigned int i = 0; i < m->nregions; i++)
+		if (m->regions[i].number == number)
+			return &m->regions[i];
+	return NULL;
+}
+
+static void put_regions(struct writer *w, const struct manifest *m)
+{
+	static const uint8_t none[16];
+	yyjson_mut_val *arr = yyjson_mut_arr(w->doc);
+
+	for (unsigned int i = 0; i < m->nregions; i++) {
+		const struct manifest_region *r = &m->regions[i];
+		struct writer in = inner(w);
+
+		put_u64(&in, "number", r->number);
+		put_u64(&in, "start", r->start);
+		put_u64(&in, "size", r->size);
+		put_uuid(&in, "namespace_uuid", r->namespace_uuid);
+		if (memcmp(r->fs_uuid, none, sizeof(none)))
+			put_uuid(&in, "fs_uuid", r->fs_uuid);
+		w->failed |= in.failed;
+		append(w, arr, in.obj);
+	}
+	put(w, "regions", arr);
 }
 
 int manifest_encode(const struct manifest *m, struct buf *out, struct err *e)
@@ -269,6 +306,8 @@ int manifest_encode(const struct manifest *m, struct buf *out, struct err *e)
 	put_uuid(&w, "boot_id", m->boot_id);
 	put_str(&w, "kernel", m->kernel);
 	put_u64(&w, "tsc_hz", m->tsc_hz);
+	if (m->nregions)
+		put_regions(&w, m);
 	vms = yyjson_mut_arr(doc);
 	for (i = 0; i < m->nvms; i++) {
 		struct writer in = inner(&w);

@@ -62,11 +62,27 @@ struct manifest_vm {
 };
 
 /**
+ * struct manifest_region - a region beside the ledger's own that holds RAM
+ * @number: as extents name it, from 1
+ * @start, @size: physical, bytes
+ * @namespace_uuid: of its namespace
+ * @fs_uuid: of its file system, or zero
+ */
+struct manifest_region {
+	unsigned int number;
+	uint64_t start;
+	uint64_t size;
+	uint8_t namespace_uuid[16];
+	uint8_t fs_uuid[16];
+};
+
+/**
  * struct manifest - decoded
  * @generation: of the jump
  * @boot_id: of the boot that sealed it
  * @kernel: uname -r of that boot
  * @tsc_hz: measured frequency
+ * @regions: @nregions that extents name, each number once
  * @vms: @nvms entries, owned
  */
 struct manifest {
@@ -75,9 +91,14 @@ struct manifest {
 	uint8_t boot_id[16];
 	char kernel[65];
 	uint64_t tsc_hz;
+	struct manifest_region regions[LEDGER_REGIONS];
+	unsigned int nregions;
 	struct manifest_vm *vms;
 	unsigned int nvms;
 };
+
+/** manifest_region() - the region of that number, or NULL. */
+const struct manifest_region *manifest_region(const struct manifest *m, unsigned int number);
 
 void manifest_free(struct manifest *m);
 #define _cleanup_manifest_ _cleanup_(manifest_free)

@@ -116,13 +116,16 @@ static int decode_vm(yyjson_val *obj, struct vm *vm, struct err *e)
 	if (dup_str(obj, "qemu", &vm->qemu, e) < 0 || dup_str(obj, "machine", &vm->machine, e) < 0 ||
 	    json_u64(obj, "memory", UINT64_MAX, &vm->memory, e) < 0 ||
 	    dup_str(obj, "memdev", &vm->memdev, e) < 0 || decode_args(obj, vm, e) < 0 ||
-	    decode_policy(obj, vm, e) < 0)
+	    decode_policy(obj, vm, e) < 0 ||
+	    (yyjson_obj_get(obj, "align") && json_u64(obj, "align", UINT64_MAX, &vm->align, e) < 0) ||
+	    (yyjson_obj_get(obj, "no_pmem") && json_bool(obj, "no_pmem", &vm->no_pmem, e) < 0))
 		return -1;
 	return vm_check(vm, e);
 }
 
 static int decode_extent(yyjson_val *vm, struct manifest_vm *v, struct err *e)
 {
+	uint64_t region = 0;
 	yyjson_val *obj;
 
 	memcpy(v->extent.name, v->vm.name, sizeof(v->extent.name));
@@ -130,6 +133,12 @@ static int decode_extent(yyjson_val *vm, struct manifest_vm *v, struct err *e)
 	    json_u64(obj, "offset", UINT64_MAX, &v->extent.offset, e) < 0 ||
 	    json_u64(obj, "size", UINT64_MAX, &v->extent.size, e) < 0)
 		return -1;
+	/* Both are absent for what an older stage wrote. */
+	if ((yyjson_obj_get(obj, "region") &&
+	     json_u64(obj, "region", LEDGER_REGIONS - 1, &region, e) < 0) ||
+	    (yyjson_obj_get(obj, "file") && json_bool(obj, "file", &v->extent.in_file, e) < 0))
+		return -1;
+	v->extent.region = (unsigned int)region;
 	if (v->vm.memory > v->extent.size)
 		return err_set(e, ERR_FORMAT,
 			       "%" PRIu64 " bytes of RAM are more than its extent's %" PRIu64,
@@ -312,6 +321,44 @@ static int decode_vms(yyjson_val *root, const struct ledger_geometry *geo, struc
 	return 0;
 }
 
+static int decode_region(yyjson_val *obj, struct manifest *m, struct err *e)
+{
+	struct manifest_region *r = &m->regions[m->nregions];
+	uint64_t number;
+
+	if (json_u64(obj, "number", LEDGER_REGIONS - 1, &number, e) < 0 ||
+	    json_u64(obj, "start", UINT64_MAX, &r->start, e) < 0 ||
+	    json_u64(obj, "size", UINT64_MAX, &r->size, e) < 0 ||
+	    json_uuid(obj, "namespace_uuid", r->namespace_uuid, e) < 0 ||
+	    (yyjson_obj_get(obj, "fs_uuid") && json_uuid(obj, "fs_uuid", r->fs_uuid, e) < 0))
+		return -1;
+	if (!number || !r->size || manifest_region(m, (unsigned int)number))
+		return err_set(e, ERR_FORMAT, "region %" PRIu64 " is impossible or there twice",
+			       number);
+	r->number = (unsigned int)number;
+	m->nregions++;
+	return 0;
+}
+
+static int decode_regions(yyjson_val *root, struct manifest *m, struct err *e)
+{
+	yyjson_val *arr, *obj;
+	size_t i, n;
+
+	if (!yyjson_obj_get(root, "regions"))
+		return 0;
+	if (json_arr(root, "regions", &arr, e) < 0)
+		return -1;
+	if (yyjson_arr_size(arr) >= LEDGER_REGIONS)
+		return err_set(e, ERR_FORMAT, "%zu regions are more than %d", yyjson_arr_size(arr),
+			       LEDGER_REGIONS - 1);
+	yyjson_arr_foreach(arr, i, n, obj) {
+		if (decode_region(obj, m, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static bool blobs_overlap(const struct blob_ref *a, const struct blob_ref *b)
 {
 	return a->offset < b->offset + b->length && b->offset < a->offset + a->length;
@@ -331,6 +378,10 @@ static int check_together(const struct manifest *m, const struct ledger_geometry
 			return err_set(e, ERR_FORMAT, "VM %s and VM %s both have index %u",
 				       t.slot[v->index].name, v->vm.name, v->index);
 		t.slot[v->index] = v->extent;
+		if (geo && v->extent.region && !manifest_region(m, v->extent.region))
+			return err_set(e, ERR_FORMAT,
+				       "the RAM of VM %s is in region %u, which is not described",
+				       v->vm.name, v->extent.region);
 		for (k = 0; k < i; k++)
 			if (blobs_overlap(&v->blob, &m->vms[k].blob))
 				return err_set(e, ERR_FORMAT,
@@ -351,7 +402,7 @@ static int decode(yyjson_val *root, const struct ledger_geometry *geo, struct ma
 	if (json_uuid(root, "boot_id", m->boot_id, e) < 0 ||
 	    copy_str(root, "kernel", m->kernel, sizeof(m->kernel), e) < 0 ||
 	    json_u64(root, "tsc_hz", UINT64_MAX, &m->tsc_hz, e) < 0 ||
-	    decode_vms(root, geo, m, e) < 0)
+	    decode_regions(root, m, e) < 0 || decode_vms(root, geo, m, e) < 0)
 		return -1;
 	return check_together(m, geo, e);
 }

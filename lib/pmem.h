@@ -33,12 +33,19 @@ _must_check_ int pmem_load_modules(struct err *e);
  * at the first that fails. */
 _must_check_ int pmem_load_named_modules(const char *const *names, size_t n, struct err *e);
 
+/** enum pmem_mode - what a namespace is made for
+ * @PMEM_DEVDAX: a character device that is mapped in parts
+ * @PMEM_FSDAX: a block device with a file system whose files are mapped
+ */
+enum pmem_mode { PMEM_DEVDAX, PMEM_FSDAX };
+
 /**
- * struct pmem_device - a devdax namespace that is up
+ * struct pmem_device - a devdax or fsdax namespace that is up
+ * @mode: which of the two
  * @region_start: physical
  * @region_size: bytes
- * @namespace_uuid: of the dax instance
- * @path: /dev/daxX.Y of this boot
+ * @namespace_uuid: of the dax or pfn instance
+ * @path: /dev/daxX.Y or /dev/pmemX of this boot
  * @size: bytes of the device
  * @align: bytes
  * @dataoff: offset of the data in the region, from sysfs
@@ -54,15 +61,16 @@ struct pmem_device {
 	uint64_t align;
 	uint64_t dataoff;
 	uint64_t page_struct_size;
+	enum pmem_mode mode;
 };
 
-/** pmem_find() - the devdax namespace on the region [start, start+size).
+/** pmem_find() - the devdax or fsdax namespace on the region [start, start+size).
  *
  * @want_uuid: what its uuid must be, or NULL
  *
  * Enables it if it is there but disabled. ABSENT: no such region (the text
  * lists the regions there are) or no namespace; MISMATCH: another size, start
- * or uuid; REFUSED: it came up raw or in another mode. Never writes to the
+ * or uuid; REFUSED: it came up raw or in a third mode. Never writes to the
  * media. Waits for the device node through a bounded poll of the driver core
  * (devtmpfs makes it when the driver binds).
  */
@@ -83,13 +91,13 @@ _must_check_ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uu
 _must_check_ int pmem_find_mending(uint64_t start, uint64_t size, const uint8_t *want_uuid,
 				   struct pmem_device *out, bool *mended, struct err *e);
 
-/** pmem_create() - make a devdax namespace (map=dev, align 2 MiB) on a region
- * that has none; what `ndctl create-namespace -m devdax` does. REFUSED if the
+/** pmem_create() - make a namespace (map=dev) on a region that has none; what
+ * `ndctl create-namespace -m devdax` or `-m fsdax` does. @align: bytes, 2M or 1G. REFUSED if the
  * region's first 8 KiB hold an info block, or its raw device holds a ledger,
  * a file system or any other data known to libblkid-like magic numbers, unless
  * @force. */
-_must_check_ int pmem_create(uint64_t start, uint64_t size, bool force, struct pmem_device *out,
-			     struct err *e);
+_must_check_ int pmem_create(uint64_t start, uint64_t size, enum pmem_mode mode, uint64_t align,
+			     bool force, struct pmem_device *out, struct err *e);
 
 /** pmem_info_block() - read the info block (4 KiB at +4 KiB) of the region.
  *
@@ -125,6 +133,10 @@ _must_check_ int pmem_open_ledger(const struct pmem_device *dev, struct pmem_map
  * in its first 4 KiB, or in the first or last pages of where a ledger of
  * @ledger_size would lie. Only reads. */
 _must_check_ int pmem_check_blank(const struct pmem_device *dev, uint64_t ledger_size, struct err *e);
+
+/** pmem_check_content() - REFUSED if the first 128 KiB of a block device look
+ * like a file system or other data that is known by its magic numbers. */
+_must_check_ int pmem_check_content(const char *path, struct err *e);
 
 /** pmem_zero() - zero @size bytes at @offset of the device, so that a fresh
  * VM never sees another tenant's RAM; maps piecewise. */

@@ -42,12 +42,19 @@ uint64_t pmem_info_checksum(const uint8_t block[PMEM_INFO_SIZE])
 
 int pmem_info_decode(const uint8_t block[PMEM_INFO_SIZE], struct pmem_device *dev, struct err *e)
 {
-	static const char signature[16] = "NVDIMM_DAX_INFO";
+	static const char signature[][16] = {
+		[PMEM_DEVDAX] = "NVDIMM_DAX_INFO",
+		[PMEM_FSDAX] = "NVDIMM_PFN_INFO",
+	};
+	enum pmem_mode mode = PMEM_DEVDAX;
 
-	if (memcmp(block + SB_SIGNATURE, signature, sizeof(signature)))
-		return err_set(e, ERR_ABSENT, "no devdax info block there");
+	if (!memcmp(block + SB_SIGNATURE, signature[PMEM_FSDAX], sizeof(signature[0])))
+		mode = PMEM_FSDAX;
+	else if (memcmp(block + SB_SIGNATURE, signature[PMEM_DEVDAX], sizeof(signature[0])))
+		return err_set(e, ERR_ABSENT, "no devdax or fsdax info block there");
 	if (le(block + SB_CHECKSUM, 8) != pmem_info_checksum(block))
 		return err_set(e, ERR_CHECKSUM, "info block: checksum is wrong");
+	dev->mode = mode;
 	memcpy(dev->namespace_uuid, block + SB_UUID, sizeof(dev->namespace_uuid));
 	dev->dataoff = le(block + SB_DATAOFF, 8) + le(block + SB_START_PAD, 4);
 	dev->align = le(block + SB_ALIGN, 4);

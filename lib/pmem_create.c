@@ -8,8 +8,6 @@
 
 #include "pmem_internal.h"
 
-#define DEVDAX_ALIGN (2ul << 20)
-
 static int new_uuid(uint8_t id[16], struct err *e)
 {
 	if (getrandom(id, 16, 0) != 16)
@@ -41,25 +39,40 @@ static int check_claims(struct pmem_nd *nd, bool force, struct err *e)
 	return 0;
 }
 
-static int check_content(const struct pmem_raw *raw, uint64_t region_start, struct err *e)
+static int check_head(const struct pmem_raw *raw, struct err *e)
 {
 	_cleanup_free_ uint8_t *head = malloc(PMEM_HEAD);
 	const char *content;
-	int ledger;
 
 	if (!head)
 		return err_sys(e, ENOMEM, "%s", raw->path);
-	ledger = pmem_raw_ledger(raw, region_start, e);
-	if (ledger < 0)
-		return -1;
-	if (ledger)
-		return err_set(e, ERR_REFUSED, "%s: holds a ledger", raw->path);
 	if (pmem_raw_read(raw, 0, head, PMEM_HEAD, e))
 		return -1;
 	content = pmem_content_name(head, PMEM_HEAD);
 	if (content)
 		return err_set(e, ERR_REFUSED, "%s: holds %s", raw->path, content);
 	return 0;
+}
+
+int pmem_check_content(const char *path, struct err *e)
+{
+	_cleanup_pmem_raw_ struct pmem_raw raw = { .fd = -1 };
+
+	if (pmem_raw_open_path(path, O_RDONLY, &raw, e))
+		return -1;
+	return check_head(&raw, e);
+}
+
+static int check_content(const struct pmem_raw *raw, uint64_t region_start, struct err *e)
+{
+	int ledger;
+
+	ledger = pmem_raw_ledger(raw, region_start, e);
+	if (ledger < 0)
+		return -1;
+	if (ledger)
+		return err_set(e, ERR_REFUSED, "%s: holds a ledger", raw->path);
+	return check_head(raw, e);
 }
 
 /* With the namespace raw: look at the content, then wipe where the info block
@@ -103,7 +116,7 @@ static int wipe(struct pmem_nd *nd, bool force, struct err *e)
 
 /* Where the kernel is to keep its struct pages: in the region itself (map=dev),
  * so that the reserved memory costs no ordinary RAM. */
-static int configure(struct pmem_nd *nd, uint8_t id[16], struct err *e)
+static int configure_devdax(struct pmem_nd *nd, uint8_t id[16], uint64_t align, struct err *e)
 {
 	struct ndctl_dax *dax = ndctl_region_get_dax_seed(nd->region);
 	const char *name = ndctl_namespace_get_devname(nd->ns);
@@ -117,7 +130,7 @@ static int configure(struct pmem_nd *nd, uint8_t id[16], struct err *e)
 	if (rc == 0)
 		rc = ndctl_dax_set_location(dax, NDCTL_PFN_LOC_PMEM);
 	if (rc == 0)
-		rc = ndctl_dax_set_align(dax, DEVDAX_ALIGN);
+		rc = ndctl_dax_set_align(dax, align);
 	if (rc == 0)
 		rc = ndctl_dax_set_namespace(dax, nd->ns);
 	if (rc)
@@ -130,13 +143,41 @@ static int configure(struct pmem_nd *nd, uint8_t id[16], struct err *e)
 		       "%s: the kernel refuses the new devdax namespace; see the kernel log", name);
 }
 
-int pmem_create(uint64_t start, uint64_t size, bool force, struct pmem_device *out, struct err *e)
+static int configure_fsdax(struct pmem_nd *nd, uint8_t id[16], uint64_t align, struct err *e)
+{
+	struct ndctl_pfn *pfn = ndctl_region_get_pfn_seed(nd->region);
+	const char *name = ndctl_namespace_get_devname(nd->ns);
+	int rc;
+
+	if (!pfn)
+		return err_set(e, ERR_ABSENT,
+			       "%s: this kernel makes no fsdax namespaces (CONFIG_NVDIMM_PFN)", name);
+	rc = ndctl_pfn_set_uuid(pfn, id);
+	if (rc == 0)
+		rc = ndctl_pfn_set_location(pfn, NDCTL_PFN_LOC_PMEM);
+	if (rc == 0)
+		rc = ndctl_pfn_set_align(pfn, align);
+	if (rc == 0)
+		rc = ndctl_pfn_set_namespace(pfn, nd->ns);
+	if (rc)
+		return err_sys(e, -rc, "%s: setting up %s", name, ndctl_pfn_get_devname(pfn));
+	if (ndctl_pfn_enable(pfn) == 0)
+		return 0;
+	ndctl_pfn_set_namespace(pfn, NULL);
+	ndctl_namespace_enable(nd->ns);
+	return err_set(e, ERR_IO,
+		       "%s: the kernel refuses the new fsdax namespace; see the kernel log", name);
+}
+
+int pmem_create(uint64_t start, uint64_t size, enum pmem_mode mode, uint64_t align, bool force,
+		struct pmem_device *out, struct err *e)
 {
 	_cleanup_pmem_nd_ struct pmem_nd nd = { 0 };
 	uint8_t id[16];
 
 	if (pmem_nd_open(&nd, start, size, e) || check_claims(&nd, force, e) || new_uuid(id, e) ||
-	    wipe(&nd, force, e) || configure(&nd, id, e))
+	    wipe(&nd, force, e) ||
+	    (mode == PMEM_FSDAX ? configure_fsdax : configure_devdax)(&nd, id, align, e))
 		return -1;
 	pmem_nd_close(&nd);
 	return pmem_find(start, size, id, out, e);

@@ -138,24 +138,50 @@ static int describe_node(struct ndctl_dax *dax, struct pmem_device *out, struct 
 	return wait_node(out->path, e);
 }
 
-static int describe(struct pmem_nd *nd, struct ndctl_dax *dax, struct pmem_device *out, struct err *e)
+/* @resource: physical address of the data. */
+static int describe(struct pmem_nd *nd, uint64_t resource, enum pmem_mode mode,
+		    struct pmem_device *out, struct err *e)
 {
-	uint64_t resource = ndctl_dax_get_resource(dax);
-
 	memset(out, 0, sizeof(*out));
+	out->mode = mode;
 	out->region_start = ndctl_region_get_resource(nd->region);
 	out->region_size = ndctl_region_get_size(nd->region);
-	out->align = ndctl_dax_get_align(dax);
 	if (resource == ULLONG_MAX || resource < out->region_start)
 		return err_set(e, ERR_IO, "%s: the kernel does not say where its data starts",
-			       ndctl_dax_get_devname(dax));
+			       ndctl_namespace_get_devname(nd->ns));
 	out->dataoff = resource - out->region_start;
+	return 0;
+}
+
+static int describe_dax(struct pmem_nd *nd, struct ndctl_dax *dax, struct pmem_device *out,
+			struct err *e)
+{
+	if (describe(nd, ndctl_dax_get_resource(dax), PMEM_DEVDAX, out, e))
+		return -1;
+	out->align = ndctl_dax_get_align(dax);
 	ndctl_dax_get_uuid(dax, out->namespace_uuid);
 	return describe_node(dax, out, e);
 }
 
-/* Why an enabled namespace is no devdax namespace. */
-static int not_devdax(struct pmem_nd *nd, struct err *e)
+static int describe_pfn(struct pmem_nd *nd, struct ndctl_pfn *pfn, struct pmem_device *out,
+			struct err *e)
+{
+	const char *bdev = ndctl_pfn_get_block_device(pfn);
+
+	if (describe(nd, ndctl_pfn_get_resource(pfn), PMEM_FSDAX, out, e))
+		return -1;
+	out->align = ndctl_pfn_get_align(pfn);
+	out->size = ndctl_pfn_get_size(pfn);
+	ndctl_pfn_get_uuid(pfn, out->namespace_uuid);
+	if (!bdev || !*bdev)
+		return err_set(e, ERR_IO, "%s: has no block device", ndctl_pfn_get_devname(pfn));
+	if (io_path(out->path, sizeof(out->path), e, "/dev/%s", bdev))
+		return -1;
+	return wait_node(out->path, e);
+}
+
+/* Why an enabled namespace is neither a devdax nor an fsdax namespace. */
+static int not_ours(struct pmem_nd *nd, struct err *e)
 {
 	const char *name = ndctl_namespace_get_devname(nd->ns);
 	_cleanup_pmem_raw_ struct pmem_raw raw = { .fd = -1 };
@@ -163,11 +189,9 @@ static int not_devdax(struct pmem_nd *nd, struct err *e)
 	struct pmem_device ignored;
 	int ledger;
 
-	if (ndctl_namespace_get_pfn(nd->ns))
-		return err_set(e, ERR_REFUSED, "%s: is an fsdax namespace, not devdax", name);
 	if (ndctl_namespace_get_btt(nd->ns))
-		return err_set(e, ERR_REFUSED, "%s: is a sector-mode (BTT) namespace, not devdax",
-			       name);
+		return err_set(e, ERR_REFUSED,
+			       "%s: is a sector-mode (BTT) namespace, not devdax or fsdax", name);
 	if (pmem_raw_open(nd, O_RDONLY, &raw, e) ||
 	    pmem_raw_read(&raw, PMEM_INFO_OFFSET, block, sizeof(block), e))
 		return -1;
@@ -184,17 +208,20 @@ static int not_devdax(struct pmem_nd *nd, struct err *e)
 			e, ERR_REFUSED,
 			"%s: came up raw as %s although its info block is intact: this kernel does not accept it; see the kernel log",
 			name, raw.path);
-	return err_set(e, ERR_ABSENT, "%s: holds no devdax namespace; 'holdover init' makes one",
-		       name);
+	return err_set(e, ERR_ABSENT,
+		       "%s: holds no devdax or fsdax namespace; 'holdover init' makes one", name);
 }
 
 /* Bind what is unbound. Afterwards libndctl's view may be out of date. */
 static int enable(struct pmem_nd *nd, struct err *e)
 {
 	struct ndctl_dax *dax = ndctl_namespace_get_dax(nd->ns);
+	struct ndctl_pfn *pfn = ndctl_namespace_get_pfn(nd->ns);
 	int rc;
 
-	rc = dax ? ndctl_dax_enable(dax) : ndctl_namespace_enable(nd->ns);
+	rc = dax    ? ndctl_dax_enable(dax) :
+		pfn ? ndctl_pfn_enable(pfn) :
+		      ndctl_namespace_enable(nd->ns);
 	if (rc < 0)
 		return err_set(e, ERR_REFUSED,
 			       "%s: the kernel refuses to enable it; see the kernel log",
@@ -208,6 +235,7 @@ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid, struct pm
 	_cleanup_pmem_nd_ struct pmem_nd nd = { 0 };
 	struct pmem_device dev;
 	struct ndctl_dax *dax;
+	struct ndctl_pfn *pfn;
 
 	if (pmem_nd_open(&nd, start, size, e))
 		return -1;
@@ -219,9 +247,10 @@ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid, struct pm
 			return -1;
 	}
 	dax = ndctl_namespace_get_dax(nd.ns);
-	if (!dax || !ndctl_dax_is_enabled(dax))
-		return not_devdax(&nd, e);
-	if (describe(&nd, dax, &dev, e))
+	pfn = ndctl_namespace_get_pfn(nd.ns);
+	if (dax && ndctl_dax_is_enabled(dax)	     ? describe_dax(&nd, dax, &dev, e) :
+		    pfn && ndctl_pfn_is_enabled(pfn) ? describe_pfn(&nd, pfn, &dev, e) :
+						       not_ours(&nd, e))
 		return -1;
 	if (want_uuid && memcmp(want_uuid, dev.namespace_uuid, sizeof(dev.namespace_uuid))) {
 		char want[37], have[37];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The info block that the kernel keeps at +4 KiB of a devdax namespace. While
+ * The info block that the kernel keeps at +4 KiB of a namespace. While
  * the namespace is enabled nothing can read it: there is no block device, the
  * device file starts behind it, and /dev/mem refuses busy ranges where
  * CONFIG_IO_STRICT_DEVMEM is set, as it is in Debian's kernels. So the
@@ -82,6 +82,8 @@ static int read_down(const struct pmem_device *dev, uint8_t out[PMEM_INFO_SIZE],
 	if (pmem_nd_open(&nd, dev->region_start, dev->region_size, e))
 		return -1;
 	rc = ndctl_namespace_disable_safe(nd.ns);
+	if (rc == -EBUSY)
+		return err_set(e, ERR_REFUSED, "%s: is mounted or otherwise in use", dev->path);
 	if (rc)
 		return err_sys(e, -rc, "%s: taking it down", ndctl_namespace_get_devname(nd.ns));
 	rc = ndctl_namespace_set_raw_mode(nd.ns, 1);
@@ -99,7 +101,8 @@ int pmem_info_block(struct pmem_device *dev, uint8_t out[4096], struct err *e)
 	struct err find = { 0 };
 	int rc;
 
-	if (pmem_in_use(dev->path, e))
+	/* A block device that is mounted does not go down in read_down(). */
+	if (dev->mode == PMEM_DEVDAX && pmem_in_use(dev->path, e))
 		return -1;
 	rc = read_down(dev, out, e);
 	if (pmem_find(said.region_start, said.region_size, said.namespace_uuid, dev, rc ? &find : e))
@@ -108,8 +111,8 @@ int pmem_info_block(struct pmem_device *dev, uint8_t out[4096], struct err *e)
 		return -1;
 	if (pmem_info_decode(out, &said, e))
 		return err_wrap(e, "%s", dev->path);
-	if (memcmp(said.namespace_uuid, dev->namespace_uuid, 16) || said.dataoff != dev->dataoff ||
-	    said.align != dev->align)
+	if (said.mode != dev->mode || memcmp(said.namespace_uuid, dev->namespace_uuid, 16) ||
+	    said.dataoff != dev->dataoff || said.align != dev->align)
 		return err_set(e, ERR_MISMATCH, "%s: its info block does not describe it", dev->path);
 	dev->page_struct_size = said.page_struct_size;
 	return 0;

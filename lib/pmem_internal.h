@@ -53,6 +53,8 @@ struct pmem_raw {
 /** pmem_raw_open() - open the raw device of an enabled namespace that nothing
  * has claimed. REFUSED if it is mounted or otherwise held. */
 _must_check_ int pmem_raw_open(struct pmem_nd *nd, int flags, struct pmem_raw *out, struct err *e);
+/** pmem_raw_open_path() - the same by the device's path. */
+_must_check_ int pmem_raw_open_path(const char *path, int flags, struct pmem_raw *out, struct err *e);
 void pmem_raw_close(struct pmem_raw *r);
 #define _cleanup_pmem_raw_ _cleanup_(pmem_raw_close)
 
@@ -79,7 +81,8 @@ const char *pmem_content_name(const uint8_t *head, size_t len);
 #define PMEM_HEAD (128u << 10)
 
 /** pmem_info_decode() - check the parts of an info block that are relied on
- * (signature, checksum) and read @dataoff, @page_struct_size and the uuid. */
+ * (signature, checksum) and read mode, @dataoff, @page_struct_size and the
+ * uuid. */
 _must_check_ int pmem_info_decode(const uint8_t block[PMEM_INFO_SIZE], struct pmem_device *dev,
 				  struct err *e);
 

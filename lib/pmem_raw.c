@@ -14,12 +14,21 @@
 int pmem_raw_open(struct pmem_nd *nd, int flags, struct pmem_raw *out, struct err *e)
 {
 	const char *bdev = ndctl_namespace_get_block_device(nd->ns);
+	char path[64];
 
 	out->fd = -1;
 	if (!bdev || !*bdev)
 		return err_set(e, ERR_ABSENT, "%s: has no block device",
 			       ndctl_namespace_get_devname(nd->ns));
-	if (io_path(out->path, sizeof(out->path), e, "/dev/%s", bdev))
+	if (io_path(path, sizeof(path), e, "/dev/%s", bdev))
+		return -1;
+	return pmem_raw_open_path(path, flags, out, e);
+}
+
+int pmem_raw_open_path(const char *path, int flags, struct pmem_raw *out, struct err *e)
+{
+	out->fd = -1;
+	if (io_path(out->path, sizeof(out->path), e, "%s", path))
 		return -1;
 	out->fd = open(out->path, flags | O_DIRECT | O_CLOEXEC);
 	if (out->fd < 0 && errno == EBUSY)

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include "ram.h"
 #include "vm.h"
 
 /* Where everything about a running VM lies: RUN_DIR/NAME/... */
@@ -28,9 +29,8 @@ struct qemu_proc {
 /**
  * struct qemu_launch - how to start one QEMU
  * @vm: what to start
- * @mem_path: DAX device (or file) of this boot
- * @mem_offset: of the VM's extent; given to QEMU only if not 0, since QEMU
- *	< 8.1 has no offset=
+ * @ram: where its RAM is in this boot; the offset is given to QEMU only if it
+ *	is not 0, since QEMU < 8.1 has no offset=
  * @incoming: wait for device state (-incoming defer)
  * @root: chroot() there before exec, or NULL; in an initramfs this is the
  *	mounted root, so that the process keeps a valid root after switch-root
@@ -44,8 +44,7 @@ struct qemu_proc {
  */
 struct qemu_launch {
 	const struct vm *vm;
-	const char *mem_path;
-	uint64_t mem_offset;
+	struct ram ram;
 	bool incoming;
 	const char *root;
 	bool survive;
@@ -79,14 +78,12 @@ _must_check_ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *
 _must_check_ int qemu_ram_path_check(const char *root, const char *path, struct err *e);
 
 /**
- * qemu_ram_mapped_check() - has the process @pid mapped its RAM from @path?
- * @path: device or file, as the caller sees it
- * @offset, @size: what part of it; must be mapped whole, shared and writable
+ * qemu_ram_mapped_check() - has the process @pid mapped @ram?
+ * @ram: as the caller sees it; must be mapped whole, shared and writable
  *
  * MISMATCH if not. Asks /proc/PID/map_files, so needs CAP_SYS_ADMIN.
  */
-_must_check_ int qemu_ram_mapped_check(pid_t pid, const char *path, uint64_t offset, uint64_t size,
-				       struct err *e);
+_must_check_ int qemu_ram_mapped_check(pid_t pid, const struct ram *ram, struct err *e);
 
 /** qemu_proc_kill() - SIGKILL, wait for its end (bounded, also if it is not our
  * child), reap, and close; what a cleanup attribute does with a QEMU whose

@@ -50,18 +50,20 @@ static bool backend_in_numa(const struct vm *vm)
 static void add_memory(struct argv *a, const struct qemu_launch *launch)
 {
 	const struct vm *vm = launch->vm;
-	char size[32], offset[64] = "";
+	uint64_t granule = launch->ram.align ? launch->ram.align : 2 << 20;
+	char size[32], align[32], offset[64] = "";
 
 	io_format_size(vm->memory, size, sizeof(size));
+	io_format_size(vm->align > granule ? vm->align : granule, align, sizeof(align));
 	add(a, "-m");
 	add(a, "%s", size);
-	if (launch->mem_offset)
-		snprintf(offset, sizeof(offset), ",offset=%" PRIu64, launch->mem_offset);
+	if (launch->ram.offset)
+		snprintf(offset, sizeof(offset), ",offset=%" PRIu64, launch->ram.offset);
 	add(a, "-object");
 	add(a,
-	    "memory-backend-file,id=%s,size=%s,mem-path=%s,share=on,pmem=on,"
-	    "align=2M%s",
-	    vm->memdev, size, launch->mem_path, offset);
+	    "memory-backend-file,id=%s,size=%s,mem-path=%s,share=on,pmem=%s,"
+	    "align=%s%s",
+	    vm->memdev, size, launch->ram.path, vm->no_pmem ? "off" : "on", align, offset);
 	add(a, "-machine");
 	if (backend_in_numa(vm))
 		add(a, "%s", vm->machine);

@@ -86,15 +86,15 @@ static bool maps_object(pid_t pid, const struct mapping *m, const struct stat *w
 	return stat(link, &st) == 0 && same_object(want, &st);
 }
 
-int qemu_ram_mapped_check(pid_t pid, const char *path, uint64_t offset, uint64_t size, struct err *e)
+int qemu_ram_mapped_check(pid_t pid, const struct ram *ram, struct err *e)
 {
-	uint64_t next = offset, end = offset + size;
+	uint64_t next = ram->offset, end = ram->offset + ram->size;
 	_cleanup_fclose_ FILE *f = NULL;
 	char maps[64], line[512];
 	bool lives = false;
 	struct stat want;
 
-	if (stat_ram(path, &want, e) < 0)
+	if (stat_ram(ram->path, &want, e) < 0)
 		return -1;
 	snprintf(maps, sizeof(maps), "/proc/%d/maps", (int)pid);
 	f = fopen(maps, "re");
@@ -116,6 +116,6 @@ int qemu_ram_mapped_check(pid_t pid, const char *path, uint64_t offset, uint64_t
 	if (next < end)
 		return err_set(e, ERR_MISMATCH,
 			       "QEMU (pid %d) has not mapped %s at %" PRIu64 " as its RAM",
-			       (int)pid, path, offset);
+			       (int)pid, ram->path, ram->offset);
 	return 0;
 }

@@ -31,6 +31,7 @@ int ticket_make(struct ticket *t, const struct ledger_geometry *geo, uint64_t ge
 	t->region_size = geo->region_size;
 	memcpy(t->namespace_uuid, geo->namespace_uuid, 16);
 	memcpy(t->ledger_uuid, geo->ledger_uuid, 16);
+	memcpy(t->fs_uuid, geo->fs_uuid, 16);
 	return 0;
 }
 
@@ -57,6 +58,7 @@ void ticket_encode(const struct ticket *t, uint8_t out[TICKET_FILE_SIZE])
 	memcpy(m.namespace_uuid, t->namespace_uuid, 16);
 	memcpy(m.ledger_uuid, t->ledger_uuid, 16);
 	memcpy(m.key, t->key, sizeof(m.key));
+	memcpy(m.fs_uuid, t->fs_uuid, 16);
 	m.xxh3 = htole64(hash_xxh3(&m, offsetof(struct ticket_media, xxh3), 0));
 	memcpy(out, &m, sizeof(m));
 }
@@ -80,7 +82,8 @@ int ticket_decode(const uint8_t *data, size_t len, struct ticket *out, struct er
 			       "ticket: it does not match its checksum: it is damaged");
 	if (le16toh(m.minor) <= LEDGER_MINOR &&
 	    !(all_zero(m.reserved0, sizeof(m.reserved0)) &&
-	      all_zero(m.reserved1, sizeof(m.reserved1))))
+	      all_zero(m.reserved1, sizeof(m.reserved1)) &&
+	      (m.minor || all_zero(m.fs_uuid, sizeof(m.fs_uuid)))))
 		return err_set(e, ERR_FORMAT, "ticket: reserved bytes are in use");
 	out->generation = le64toh(m.generation);
 	out->region_start = le64toh(m.region_start);
@@ -88,6 +91,7 @@ int ticket_decode(const uint8_t *data, size_t len, struct ticket *out, struct er
 	memcpy(out->namespace_uuid, m.namespace_uuid, 16);
 	memcpy(out->ledger_uuid, m.ledger_uuid, 16);
 	memcpy(out->key, m.key, sizeof(out->key));
+	memcpy(out->fs_uuid, m.fs_uuid, 16);
 	return 0;
 }
 

@@ -9,7 +9,8 @@
 
 #include "ledger.h"
 
-/** struct ticket - decoded; wipe with ticket_wipe() */
+/** struct ticket - decoded; wipe with ticket_wipe()
+ * @fs_uuid: of the file system that the ledger is on, or zero */
 struct ticket {
 	uint8_t key[TICKET_KEY];
 	uint64_t generation;
@@ -17,6 +18,7 @@ struct ticket {
 	uint64_t region_size;
 	uint8_t namespace_uuid[16];
 	uint8_t ledger_uuid[16];
+	uint8_t fs_uuid[16];
 };
 
 #define TICKET_FILE_SIZE 192

@@ -10,6 +10,8 @@ void vm_free(struct vm *vm)
 	free(vm->qemu);
 	free(vm->machine);
 	free(vm->memdev);
+	free(vm->region);
+	free(vm->mem_path);
 	for (unsigned int i = 0; i < vm->nargs; i++)
 		free(vm->args[i]);
 	free(vm->args);
@@ -111,7 +113,8 @@ static const struct {
 	{ "daemonize", "Holdover keeps the process in a scope of its own" },
 	{ "pidfile", "see /run/holdover/NAME/state.json" },
 	{ "chroot", "Holdover chooses the root of the process" },
-	{ "mem-path", "Holdover puts the RAM on pmem by 'memory ='" },
+	{ "mem-path", "QEMU would map an unlinked file there; set 'memory ='" },
+	{ "enable-dax", "no QEMU knows it" },
 	{ "mem-prealloc", "RAM on pmem is always there" },
 	{ "readconfig", "write the options themselves into 'args ='" },
 };
@@ -179,6 +182,9 @@ int vm_check(const struct vm *vm, struct err *e)
 	if (!vm->memdev || !*vm->memdev || strpbrk(vm->memdev, ",= /"))
 		return err_set(e, ERR_USAGE, "memdev: '%.80s' is not a QEMU object id",
 			       vm->memdev ? vm->memdev : "");
+	if (vm->align & (vm->align - 1))
+		return err_set(e, ERR_USAGE, "align: %llu is not a power of two",
+			       (unsigned long long)vm->align);
 	if (vm->timeout_ms <= 0)
 		return err_set(e, ERR_USAGE, "timeout must be at least 1");
 	if (vm->attempts > VM_ATTEMPTS_MAX)

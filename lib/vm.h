@@ -71,6 +71,12 @@ enum vm_limit {
  * @limits: of its scope, in the manager's units; 0: none
  * @priority: lower is started first; default 100
  * @timeout_ms: deadline of one resume from spawn to RUNNING
+ * @align: of the memory backend, as the operator wants it; 0: the device's
+ * @no_pmem: the backend has pmem=off
+ * @region: where its RAM shall be: "SIZE!START" or a label of holdover.conf, or
+ *	NULL. Only from a file, as @mem_path: a VM that has RAM has an extent
+ * @mem_path: device, or directory on a DAX file system, that the operator's own
+ *	command line names, or NULL
  */
 struct vm {
 	char name[VM_NAME_MAX + 1];
@@ -88,6 +94,10 @@ struct vm {
 	uint64_t limits[VM_LIMITS];
 	int priority;
 	int timeout_ms;
+	uint64_t align;
+	bool no_pmem;
+	char *region;
+	char *mem_path;
 };
 
 void vm_free(struct vm *vm);
@@ -112,7 +122,7 @@ bool vm_unprivileged(const struct vm *vm);
 
 /** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
- * args (continuation lines allowed), placement = initramfs|sysroot|late,
+ * region, args (continuation lines allowed), placement = initramfs|sysroot|late,
  * on-failure = keep|cold-boot|ignore, on-failure-unit, attempts,
  * on-kexec = stop|hold, the limits, priority, timeout (seconds). */
 _must_check_ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e);

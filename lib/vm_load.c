@@ -4,11 +4,12 @@
 
 #include "config.h"
 #include "io.h"
-#include "vm.h"
+#include "vm_load.h"
 
 struct load {
 	struct vm vm;
 	struct buf args;
+	bool machine_set;
 };
 
 static void load_free(struct load *l)
@@ -94,6 +95,9 @@ static int set_vm(struct load *l, const char *key, const char *value, struct err
 		return append_args(l, value, e);
 	if (!strcmp(key, "qemu"))
 		return config_set_string(&vm->qemu, value, e);
+	if (!strcmp(key, "region"))
+		return config_set_string(&vm->region, value, e);
+	l->machine_set |= !strcmp(key, "machine");
 	if (!strcmp(key, "machine"))
 		return config_set_string(&vm->machine, value, e);
 	if (!strcmp(key, "memdev"))
@@ -136,7 +140,8 @@ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e)
 		return -1;
 	if (vm_split_args(l.args.data ? l.args.data : "", &l.vm.args, &l.vm.nargs, e) < 0)
 		return err_wrap(e, "%s: args", path);
-	if (vm_check(&l.vm, e) < 0)
+	if (vm_take_backend(&l.vm, l.machine_set, e) < 0 || vm_take_monitor(&l.vm, e) < 0 ||
+	    vm_check(&l.vm, e) < 0)
 		return err_wrap(e, "%s", path);
 	*out = l.vm;
 	memset(&l.vm, 0, sizeof(l.vm));

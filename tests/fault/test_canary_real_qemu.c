@@ -30,7 +30,7 @@ struct bench {
 	struct plan p;
 	struct save s;
 	struct load l;
-	struct canary_ram ram;
+	struct ram ram;
 	struct canary canary;
 	int at_commit;
 	bool disturb;
@@ -104,7 +104,8 @@ static unsigned int save_and_load(struct bench *b)
 	save_plan(&b->p, &b->s, &b->q, b->qemu.pidfd, TIMEOUT);
 	if (run_plan(b))
 		fail_msg("save: %s", b->p.err.msg);
-	b->ram = (struct canary_ram){ .path = b->vm.ram, .size = RAM_SIZE };
+	b->ram = (struct ram){ .size = RAM_SIZE };
+	snprintf(b->ram.path, sizeof(b->ram.path), "%s", b->vm.ram);
 	assert_int_equal(canary_take(&b->ram, CANARY_FULL, 1, &b->canary, &e), 0);
 	assert_int_equal(canary_check(&b->ram, &b->canary, true, &e), 0);
 	stop(b);

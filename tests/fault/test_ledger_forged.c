@@ -206,7 +206,21 @@ static void a_wrong_extent_table(void **state)
 #define BAD(change) (change, repair(EXTENTS_B, LEDGER_PAGE), read_extents())
 	assert_int_equal(BAD(x[0].size = 0), ERR_FORMAT);
 	x[0] = good;
-	assert_int_equal(BAD(x[0].offset = 1), ERR_FORMAT);
+	assert_int_equal(BAD(x[0].offset = 0x100), ERR_FORMAT);
+	x[0] = good;
+	/* a bit that means nothing yet, a file where there is a device */
+	assert_int_equal(BAD(x[0].offset |= 0x10), ERR_FORMAT);
+	x[0] = good;
+	assert_int_equal(BAD(x[0].offset |= LEDGER_EXTENT_IN_FILE), ERR_FORMAT);
+	x[0] = good;
+	/* another region's: of its size nothing is known here */
+	assert_int_equal(BAD(x[0].offset |= 3), ERR_NONE);
+	assert_int_equal(BAD(x[0].size = -(1ULL << 21)), ERR_NONE);
+	assert_int_equal(BAD(x[0].size = -(1ULL << 21)) || BAD(x[0].offset |= 1ULL << 40),
+			 ERR_FORMAT);
+	x[0] = good;
+	assert_int_equal(BAD(x[0].offset = 0x100003), ERR_NONE);
+	assert_int_equal(BAD(x[0].offset = 0x100103), ERR_FORMAT);
 	x[0] = good;
 	assert_int_equal(BAD(x[0].size = -(1ULL << 21)), ERR_FORMAT);
 	x[0] = good;

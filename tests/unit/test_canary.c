@@ -17,16 +17,19 @@
 #define PAGE 4096ULL
 
 /* A sparse file; RAM is what lies from 2 MiB to 2 MiB before its end. */
-static struct canary_ram make_ram(const char *name, uint64_t size)
+static struct ram make_ram(const char *name, uint64_t size)
 {
 	const char *path = scratch_write(name, "");
 
 	assert_int_equal(truncate(path, (off_t)(size + 4 * MIB)), 0);
-	return (struct canary_ram){ .path = path, .offset = 2 * MIB, .size = size };
+	struct ram ram = { .offset = 2 * MIB, .size = size };
+
+	snprintf(ram.path, sizeof(ram.path), "%s", path);
+	return ram;
 }
 
 /* Change (and change back) one bit at @at of the file. */
-static void flip(const struct canary_ram *ram, uint64_t at)
+static void flip(const struct ram *ram, uint64_t at)
 {
 	int fd = open(ram->path, O_RDWR | O_CLOEXEC);
 	uint8_t byte;
@@ -38,7 +41,7 @@ static void flip(const struct canary_ram *ram, uint64_t at)
 	close(fd);
 }
 
-static bool matches(const struct canary_ram *ram, const struct canary *c, bool whole)
+static bool matches(const struct ram *ram, const struct canary *c, bool whole)
 {
 	struct err e = { 0 };
 
@@ -51,7 +54,7 @@ static bool matches(const struct canary_ram *ram, const struct canary *c, bool w
 
 static void none_says_nothing(void **state)
 {
-	struct canary_ram nowhere = { .path = "/nonexistent", .size = 1 };
+	struct ram nowhere = { .path = "/nonexistent", .size = 1 };
 	struct canary c;
 	struct err e = { 0 };
 
@@ -66,7 +69,7 @@ static void none_says_nothing(void **state)
  * part's pages is noticed, wherever the part is. */
 static void the_sample_is_spread(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 4 * MIB);
+	struct ram ram = make_ram("ram", 4 * MIB);
 	uint64_t pages_a_part = ram.size / PAGE / CANARY_PAGES;
 	struct canary c;
 	struct err e = { 0 };
@@ -95,7 +98,7 @@ static void the_sample_is_spread(void **state)
 /* Sizes that the number of pages does not divide, across pieces. */
 static void the_sample_covers_odd_sizes(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 130 * MIB);
+	struct ram ram = make_ram("ram", 130 * MIB);
 	unsigned int noticed = 0;
 	struct canary c;
 	struct err e = { 0 };
@@ -115,7 +118,7 @@ static void the_sample_covers_odd_sizes(void **state)
 
 static void the_seed_is_random(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 64 * MIB);
+	struct ram ram = make_ram("ram", 64 * MIB);
 	struct canary a, b;
 	struct err e = { 0 };
 
@@ -129,7 +132,7 @@ static void the_seed_is_random(void **state)
 /* Which page of its part it is, nobody can know beforehand. */
 static void the_pages_are_random(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 128 * MIB);
+	struct ram ram = make_ram("ram", 128 * MIB);
 	uint64_t pages_a_part = ram.size / PAGE / CANARY_PAGES;
 	unsigned int first_half = 0;
 	struct canary c;
@@ -152,7 +155,7 @@ static void the_pages_are_random(void **state)
 
 static void many_vms_share_the_pages(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 2 * MIB);
+	struct ram ram = make_ram("ram", 2 * MIB);
 	struct canary c;
 	struct err e = { 0 };
 
@@ -168,7 +171,7 @@ static void many_vms_share_the_pages(void **state)
 
 static void a_full_one_sees_every_bit(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 130 * MIB);
+	struct ram ram = make_ram("ram", 130 * MIB);
 	static const uint64_t places[] = { 0, 1, 64 * MIB - 1, 64 * MIB, 128 * MIB, 130 * MIB - 1 };
 	unsigned int by_sample = 0;
 	struct canary c;
@@ -191,7 +194,7 @@ static void a_full_one_sees_every_bit(void **state)
 
 static void pieces_that_change_places_are_noticed(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 128 * MIB);
+	struct ram ram = make_ram("ram", 128 * MIB);
 	struct canary c;
 	struct err e = { 0 };
 
@@ -205,7 +208,7 @@ static void pieces_that_change_places_are_noticed(void **state)
 
 static void what_lies_outside_does_not_count(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 6 * MIB);
+	struct ram ram = make_ram("ram", 6 * MIB);
 	struct canary c;
 	struct err e = { 0 };
 
@@ -218,7 +221,7 @@ static void what_lies_outside_does_not_count(void **state)
 
 static void nothing_stays_mapped_or_open(void **state)
 {
-	struct canary_ram ram = make_ram("mapped-ram", 70 * MIB);
+	struct ram ram = make_ram("mapped-ram", 70 * MIB);
 	_cleanup_buf_ struct buf maps = { 0 };
 	struct canary c;
 	struct err e = { 0 };
@@ -239,7 +242,7 @@ static void nothing_stays_mapped_or_open(void **state)
 
 static void what_cannot_be_read_is_an_error(void **state)
 {
-	struct canary_ram ram = make_ram("ram", 4 * MIB), bad;
+	struct ram ram = make_ram("ram", 4 * MIB), bad;
 	struct canary c, out;
 	struct err e = { 0 };
 
@@ -259,7 +262,7 @@ static void what_cannot_be_read_is_an_error(void **state)
 	assert_int_equal(canary_check(&bad, &c, false, &e), -1);
 	assert_kind(e, ERR_MISMATCH);
 	bad = ram;
-	bad.path = scratch_path("none");
+	snprintf(bad.path, sizeof(bad.path), "%s", scratch_path("none"));
 	assert_int_equal(canary_check(&bad, &c, false, &e), -1);
 	assert_kind(e, ERR_IO);
 	c.pages = 0;

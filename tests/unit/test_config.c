@@ -103,9 +103,30 @@ static void unknown_names_are_errors(void **state)
 	(void)state;
 	refuse("[region]\nmemmapp = 1G!4G\n", 2, "'memmapp'", "[region]", NULL);
 	refuse("[kexec]\n\n# x\nappended = x\n", 4, "'appended'", "[kexec]", NULL);
-	refuse("[regions]\nmemmap = 1G!4G\n", 2, "[regions]", "[region]", "[kexec]");
+	refuse("[areas]\nmemmap = 1G!4G\n", 2, "[areas]", "[regions]", "[kexec]");
 	refuse("memmap = 1G!4G\n", 1, "section", NULL, NULL);
 	refuse("[region]\nMEMMAP = 1G!4G\n", 2, "'MEMMAP'", NULL, NULL);
+}
+
+static void regions_have_labels(void **state)
+{
+	struct config c _cleanup_config_ = { 0 };
+	uint64_t start = 0, size = 0;
+	struct err e = { 0 };
+
+	(void)state;
+	load("[regions]\nnode1 = 1G!8G\nnode2 = 2G!16G\n", &c);
+	assert_int_equal(config_find_region(&c, "node2", &start, &size, &e), 0);
+	assert_int_equal(start, 16ULL << 30);
+	assert_int_equal(size, 2ULL << 30);
+	assert_int_equal(config_find_region(&c, "1G!8G", &start, &size, &e), 0);
+	assert_int_equal(start, 8ULL << 30);
+	assert_int_equal(config_find_region(&c, "node3", &start, &size, &e), -1);
+	assert_int_equal(e.kind, ERR_USAGE);
+	assert_non_null(strstr(e.msg, "'node3' is neither"));
+	refuse("[regions]\nnode1 = 1G\n", 2, "node1", "'1G'", NULL);
+	refuse("[regions]\na = 1G!4G\na = 1G!8G\n", 3, "'a'", "twice", NULL);
+	refuse("[regions]\na!b = 1G!4G\n", 2, "label", NULL, NULL);
 }
 
 static void canaries_are_one_of_three(void **state)
@@ -305,6 +326,7 @@ int main(void)
 		CASE(empty_file_gives_the_defaults),
 		CASE(every_key_is_read),
 		CASE(unknown_names_are_errors),
+		CASE(regions_have_labels),
 		CASE(canaries_are_one_of_three),
 		CASE(lines_that_say_nothing_are_errors),
 		CASE(a_key_given_twice_is_an_error),

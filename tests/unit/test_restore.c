@@ -122,7 +122,7 @@ int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, s
 {
 	assert_true(launch->incoming);
 	b.starts++;
-	out->pid = b.last = sleeper(b.ram ? b.ram : launch->mem_path, launch->mem_offset + b.shift);
+	out->pid = b.last = sleeper(b.ram ? b.ram : launch->ram.path, launch->ram.offset + b.shift);
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
 	if (qemu_start_time(out->pid, &out->start_time, e) < 0)
 		return -1;
@@ -201,7 +201,7 @@ static void set_record(enum vm_state state)
 
 static void seal(enum canary_mode mode)
 {
-	struct canary_ram ram = { .path = RAM, .offset = 2 * MIB, .size = 4 * MIB };
+	struct ram ram = { .path = RAM, .offset = 2 * MIB, .size = 4 * MIB };
 	static const char blob[] = "device state";
 	static char *no_args[] = { NULL };
 	struct err e = { 0 };
@@ -235,7 +235,7 @@ static void begin(enum restore_who who)
 	b.r.ticket.generation = GENERATION;
 	ledger_key_id(b.key, b.r.ticket_id);
 	assert_ok(io_boot_id(b.r.boot_id, &e), e);
-	snprintf(b.r.dev.path, sizeof(b.r.dev.path), "%s", RAM);
+	snprintf(b.r.store.dev.path, sizeof(b.r.store.dev.path), "%s", RAM);
 }
 
 static int setup(void **state)

@@ -351,10 +351,91 @@ static void ram_backends_are_refused(void **state)
 	       "memory =");
 	refuse("[vm]\nmemory = 2M\nargs = -object memory-backend-file,id=r,size=2M,mem-path=/dev/dax0.0\n",
 	       0, "share=on", "memory =");
-	refuse("[vm]\nmemory = 2M\nargs = --object memory-backend-file,id=r,size=2M,mem-path=/x,share=on\n",
-	       0, "Holdover's own", "memdev =");
 	load("[vm]\nmemory = 2M\nargs = -object rng-random,id=rng0\n", &vm);
 	assert_int_equal(vm.nargs, 2);
+}
+
+#define SEED_OBJECT \
+	"-object memory-backend-file,id=dimm0,size=4g,mem-path=/dev/dax0.0,share=on,pmem=on,align=2M"
+
+static unsigned int count_arg(const struct vm *vm, const char *arg)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < vm->nargs; i++)
+		n += !strcmp(vm->args[i], arg);
+	return n;
+}
+
+/* The command line that people have used by hand, word for word. */
+static void ram_on_a_device_is_taken_over(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 }, other = { 0 };
+
+	(void)state;
+	load("[vm]\nargs = --enable-kvm -M q35 -m 4G -smp 1 -hda /var/lib/vms/ubuntu-1904.qcow2\n"
+	     "args = " SEED_OBJECT " -numa node,memdev=dimm0,cpus=0 -monitor stdio -vnc :7\n",
+	     &vm);
+	assert_int_equal(vm.memory, 4ULL << 30);
+	assert_string_equal(vm.memdev, "dimm0");
+	assert_string_equal(vm.machine, "q35");
+	assert_string_equal(vm.mem_path, "/dev/dax0.0");
+	assert_int_equal(vm.align, 2 << 20);
+	assert_false(vm.no_pmem);
+	assert_int_equal(count_arg(&vm, "-object") + count_arg(&vm, "-m") + count_arg(&vm, "-M"), 0);
+	assert_int_equal(count_arg(&vm, "--enable-kvm"), 1);
+	assert_int_equal(count_arg(&vm, "node,memdev=dimm0,cpus=0"), 1);
+	assert_int_equal(count_arg(&vm, "unix:/run/holdover/db1/monitor.sock,server=on,wait=off"), 1);
+	assert_int_equal(vm.nargs, 11);
+	refuse("[vm]\nmachine = pc,usb=off\nargs = -machine type=pc,usb=off -machine memory-backend=a,,b\n"
+	       "args = --object memory-backend-file,id=a,,b,size=2M,share=on,offset=0,mem-path=/x\n",
+	       0, "memdev: 'a,b'", NULL);
+	load("[vm]\nargs = -machine pc,usb=off -machine memory-backend=r -m 2\n"
+	     "args = --object memory-backend-file,id=r,size=2097152,share=on,pmem=off,mem-path=/x\n",
+	     &other);
+	assert_string_equal(other.machine, "pc,usb=off");
+	assert_int_equal(other.memory, 2 << 20);
+	assert_true(other.no_pmem);
+	assert_int_equal(other.nargs, 0);
+}
+
+static void ram_in_a_dax_file_is_taken_over(void **state)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+
+	(void)state;
+	load("[vm]\nargs = -enable-kvm -M q35 -m 4G -smp 1 -enable-dax -mem-path /dax -vnc :7\n",
+	     &vm);
+	assert_int_equal(vm.memory, 4ULL << 30);
+	assert_string_equal(vm.mem_path, "/dax");
+	assert_string_equal(vm.memdev, "holdover.ram");
+	assert_int_equal(vm.nargs, 5);
+	refuse("[vm]\nargs = -m 4G -enable-dax\n", 0, "-enable-dax goes with -mem-path", NULL);
+	refuse("[vm]\nargs = -enable-dax -mem-path /dax\n", 0, "add -m SIZE", NULL);
+	refuse("[vm]\nargs = -m 4G -enable-dax -mem-path /dax " SEED_OBJECT "\n", 0,
+	       "without an -object", NULL);
+	refuse("[vm]\nargs = -m 4G -mem-path /dax\nmemory = 4G\n", 0, "Holdover's own", NULL);
+}
+
+static void contradicting_ram_is_refused(void **state)
+{
+	(void)state;
+	refuse("[vm]\nargs = -m 2G " SEED_OBJECT "\n", 0,
+	       "-m 2G is not the 4G of the backend dimm0", "write -m 4G, or size=2G");
+	refuse("[vm]\nmemory = 2G\nargs = -m 4G " SEED_OBJECT "\n", 0, "contradicts the 4G", NULL);
+	refuse("[vm]\nmachine = pc\nargs = -M q35 " SEED_OBJECT "\n", 0, "contradicts the q35", NULL);
+	refuse("[vm]\nargs = " SEED_OBJECT " -machine memory-backend=other\n", 0,
+	       "memory-backend=other is not", NULL);
+	refuse("[vm]\nargs = -m 4G,slots=2,maxmem=8G " SEED_OBJECT "\n", 0, "slots, maxmem", NULL);
+	refuse("[vm]\nargs = " SEED_OBJECT " " SEED_OBJECT "\n", 0, "second memory backend", NULL);
+	refuse("[vm]\nargs = " SEED_OBJECT ",offset=2M\n", 0, "chosen by Holdover", NULL);
+	refuse("[vm]\nargs = " SEED_OBJECT ",discard-data=on\n", 0, "'discard-data'",
+	       "not supported");
+	refuse("[vm]\nargs = " SEED_OBJECT ",align=3M\n", 0, "align: ", "power of two");
+	refuse("[vm]\nargs = -object memory-backend-file,id=r,size=,share=on,mem-path=/x,share=on\n",
+	       0, "size of the memory backend: ''", NULL);
+	refuse("[vm]\nargs = -object memory-backend-file,size=4G,mem-path=/x,share=on\n", 0,
+	       "lacks id=", NULL);
 }
 
 static void names_of_choices_round_trip(void **state)
@@ -447,6 +528,9 @@ int main(void)
 		CASE(bad_values_name_their_key),
 		CASE(options_of_holdover_itself_are_refused),
 		CASE(ram_backends_are_refused),
+		CASE(ram_on_a_device_is_taken_over),
+		CASE(ram_in_a_dax_file_is_taken_over),
+		CASE(contradicting_ram_is_refused),
 		CASE(names_of_choices_round_trip),
 		CASE(the_shipped_examples_load),
 		CASE(the_shipped_comments_are_true),

@@ -120,8 +120,16 @@ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid, struct pm
 	return 0;
 }
 
-int pmem_create(uint64_t start, uint64_t size, bool force, struct pmem_device *out, struct err *e)
+int pmem_check_content(const char *path, struct err *e)
 {
+	return err_set(e, ERR_REFUSED, "%s: nothing is made anew here", path);
+}
+
+int pmem_create(uint64_t start, uint64_t size, enum pmem_mode mode, uint64_t align, bool force,
+		struct pmem_device *out, struct err *e)
+{
+	(void)mode;
+	(void)align;
 	(void)force;
 	return pmem_find(start, size, NULL, out, e);
 }
