@@ -7,6 +7,22 @@
 #include "log.h"
 #include "runstate.h"
 
+static const char *const result_names[] = {
+	[RESTORE_NOT_TRIED] = "done before",
+	[RESTORE_RUNNING] = "running",
+	[RESTORE_LATER] = "later",
+	[RESTORE_KEPT] = "kept",
+	[RESTORE_COLD_BOOTED] = "cold-booted",
+	[RESTORE_GIVEN_UP] = "given up",
+	[RESTORE_FAILED] = "failed",
+	[RESTORE_UNDECIDED] = "under way",
+};
+
+const char *restore_result_name(enum restore_result r)
+{
+	return result_names[r];
+}
+
 void report_log(const struct restore_outcome *o)
 {
 	const char *why = *o->err.msg ? o->err.msg : restore_result_name(o->result);

@@ -45,22 +45,6 @@ struct job {
 	bool going;
 };
 
-static const char *const result_names[] = {
-	[RESTORE_NOT_TRIED] = "done before",
-	[RESTORE_RUNNING] = "running",
-	[RESTORE_LATER] = "later",
-	[RESTORE_KEPT] = "kept",
-	[RESTORE_COLD_BOOTED] = "cold-booted",
-	[RESTORE_GIVEN_UP] = "given up",
-	[RESTORE_FAILED] = "failed",
-	[RESTORE_UNDECIDED] = "under way",
-};
-
-const char *restore_result_name(enum restore_result r)
-{
-	return result_names[r];
-}
-
 static int write_record(struct job *j, enum vm_state state, enum err_kind reason, struct err *e)
 {
 	j->rec.state = state;

@@ -259,14 +259,6 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 		put_str(w, "scope", v->scope);
 }
 
-const struct manifest_region *manifest_region(const struct manifest *m, unsigned int number)
-{
-	for (unsigned int i = 0; i < m->nregions; i++)
-		if (m->regions[i].number == number)
-			return &m->regions[i];
-	return NULL;
-}
-
 static void put_regions(struct writer *w, const struct manifest *m)
 {
 	static const uint8_t none[16];

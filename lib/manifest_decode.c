@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "manifest_impl.h"
 
 static int dup_str(yyjson_val *obj, const char *key, char **out, struct err *e)
 {
@@ -321,44 +322,6 @@ static int decode_vms(yyjson_val *root, const struct ledger_geometry *geo, struc
 	return 0;
 }
 
-static int decode_region(yyjson_val *obj, struct manifest *m, struct err *e)
-{
-	struct manifest_region *r = &m->regions[m->nregions];
-	uint64_t number;
-
-	if (json_u64(obj, "number", LEDGER_REGIONS - 1, &number, e) < 0 ||
-	    json_u64(obj, "start", UINT64_MAX, &r->start, e) < 0 ||
-	    json_u64(obj, "size", UINT64_MAX, &r->size, e) < 0 ||
-	    json_uuid(obj, "namespace_uuid", r->namespace_uuid, e) < 0 ||
-	    (yyjson_obj_get(obj, "fs_uuid") && json_uuid(obj, "fs_uuid", r->fs_uuid, e) < 0))
-		return -1;
-	if (!number || !r->size || manifest_region(m, (unsigned int)number))
-		return err_set(e, ERR_FORMAT, "region %" PRIu64 " is impossible or there twice",
-			       number);
-	r->number = (unsigned int)number;
-	m->nregions++;
-	return 0;
-}
-
-static int decode_regions(yyjson_val *root, struct manifest *m, struct err *e)
-{
-	yyjson_val *arr, *obj;
-	size_t i, n;
-
-	if (!yyjson_obj_get(root, "regions"))
-		return 0;
-	if (json_arr(root, "regions", &arr, e) < 0)
-		return -1;
-	if (yyjson_arr_size(arr) >= LEDGER_REGIONS)
-		return err_set(e, ERR_FORMAT, "%zu regions are more than %d", yyjson_arr_size(arr),
-			       LEDGER_REGIONS - 1);
-	yyjson_arr_foreach(arr, i, n, obj) {
-		if (decode_region(obj, m, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static bool blobs_overlap(const struct blob_ref *a, const struct blob_ref *b)
 {
 	return a->offset < b->offset + b->length && b->offset < a->offset + a->length;
@@ -402,7 +365,7 @@ static int decode(yyjson_val *root, const struct ledger_geometry *geo, struct ma
 	if (json_uuid(root, "boot_id", m->boot_id, e) < 0 ||
 	    copy_str(root, "kernel", m->kernel, sizeof(m->kernel), e) < 0 ||
 	    json_u64(root, "tsc_hz", UINT64_MAX, &m->tsc_hz, e) < 0 ||
-	    decode_regions(root, m, e) < 0 || decode_vms(root, geo, m, e) < 0)
+	    manifest_decode_regions(root, m, e) < 0 || decode_vms(root, geo, m, e) < 0)
 		return -1;
 	return check_together(m, geo, e);
 }
