@@ -216,8 +216,7 @@ static void a_wrong_extent_table(void **state)
 	/* another region's: of its size nothing is known here */
 	assert_int_equal(BAD(x[0].offset |= 3), ERR_NONE);
 	assert_int_equal(BAD(x[0].size = -(1ULL << 21)), ERR_NONE);
-	assert_int_equal(BAD(x[0].size = -(1ULL << 21)) || BAD(x[0].offset |= 1ULL << 40),
-			 ERR_FORMAT);
+	assert_int_equal(BAD(x[0].offset |= 1ULL << 40), ERR_FORMAT);
 	x[0] = good;
 	assert_int_equal(BAD(x[0].offset = 0x100003), ERR_NONE);
 	assert_int_equal(BAD(x[0].offset = 0x100103), ERR_FORMAT);
