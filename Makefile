@@ -13,7 +13,7 @@
 #   CLANG        second compiler that all code must please         (clang)
 #   CFLAGS       optimisation and debug flags of the programs      (-Os -g)
 #   LDFLAGS      more flags for linking the programs               (empty)
-#   SIZE_MAX     bytes that a stripped program may have            (716800)
+#   SIZE_MAX     bytes that a stripped program may have            (786432)
 #   VERSION      version text                                      (git describe, else file VERSION)
 #   MINUTES      how long each fuzzer runs in `make fuzz`          (1)
 #
@@ -31,7 +31,7 @@ CC := gcc
 endif
 CLANG ?= clang
 CFLAGS ?= -Os -g
-SIZE_MAX ?= 716800
+SIZE_MAX ?= 786432
 MINUTES ?= 1
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 
