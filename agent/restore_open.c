@@ -59,8 +59,8 @@ int restore_open(struct restore *r, struct err *e)
 	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0)
 		return -1;
 	r->cpu_modules_us = restore_cpu_us() - before;
-	if (pmem_find_mending(t->region_start, t->region_size, t->namespace_uuid, &r->store.dev, &mended,
-			      e) < 0)
+	if (pmem_find_mending(t->region_start, t->region_size, t->namespace_uuid, &r->store.dev,
+			      &mended, e) < 0)
 		return -1;
 	if (mended)
 		log_warn("%s: came up raw; its info block was written back from the ledger's copy",
