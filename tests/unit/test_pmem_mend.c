@@ -97,7 +97,7 @@ static void bad_copy(void **state)
 	m.copy[200] ^= 1;
 	refused("checksum");
 	memset(m.copy, 0, sizeof(m.copy));
-	refused("no devdax info block");
+	refused("no devdax or fsdax info block");
 }
 
 /* A copy that is right in itself, but of another namespace than the ledger's. */

@@ -248,14 +248,15 @@ static void first_boot(void)
 	MUST_BE(ERR_ABSENT, pmem_find(REGION_START, REGION_SIZE, NULL, &dev, &err));
 	MUST_BE(ERR_MISMATCH, pmem_find(REGION_START, REGION_SIZE / 2, NULL, &dev, &err));
 	MUST_BE(ERR_ABSENT, pmem_find(REGION_START * 8, REGION_SIZE, NULL, &dev, &err));
-	MUST(pmem_create(REGION_START, REGION_SIZE, false, &dev, &err));
+	MUST(pmem_create(REGION_START, REGION_SIZE, PMEM_DEVDAX, 2 << 20, false, &dev, &err));
 	say("made %s: %" PRIu64 " bytes, dataoff %" PRIu64 ", align %" PRIu64, dev.path, dev.size,
 	    dev.dataoff, dev.align);
-	MUST_BE(ERR_REFUSED, pmem_create(REGION_START, REGION_SIZE, false, &again, &err));
+	MUST_BE(ERR_REFUSED,
+		pmem_create(REGION_START, REGION_SIZE, PMEM_DEVDAX, 2 << 20, false, &again, &err));
 	MUST(pmem_info_block(&dev, block, &err));
 	say("info block read, now %s, struct page of %" PRIu64 " bytes", dev.path,
 	    dev.page_struct_size);
-	MUST(pmem_create(REGION_START, REGION_SIZE, true, &again, &err));
+	MUST(pmem_create(REGION_START, REGION_SIZE, PMEM_DEVDAX, 2 << 20, true, &again, &err));
 	CHECK(memcmp(again.namespace_uuid, dev.namespace_uuid, 16));
 	MUST_BE(ERR_MISMATCH, pmem_find(REGION_START, REGION_SIZE, dev.namespace_uuid, &dev, &err));
 	dev = again;
@@ -300,7 +301,8 @@ static void damage(const struct note *note)
 	put_info_block(block);
 	MUST_BE(ERR_REFUSED,
 		pmem_find(REGION_START, REGION_SIZE, note->namespace_uuid, &again, &err));
-	MUST_BE(ERR_REFUSED, pmem_create(REGION_START, REGION_SIZE, false, &again, &err));
+	MUST_BE(ERR_REFUSED,
+		pmem_create(REGION_START, REGION_SIZE, PMEM_DEVDAX, 2 << 20, false, &again, &err));
 	MUST(pmem_find_mending(REGION_START, REGION_SIZE, note->namespace_uuid, &again, &mended,
 			       &err));
 	CHECK(mended && again.size == dev.size && again.dataoff == dev.dataoff);
