@@ -87,11 +87,13 @@ static void settle_record(struct host *h, struct stage *s, unsigned int index, c
 	if (ledger_record_read(&h->ledger, index, &rec, &e) < 0) {
 		u->unreadable[index] = stays = true;
 	} else if (unseal(h, index, name, u, &rec, &e) < 0) {
-		err_wrap(&e,
-			 "vm %s: its seal could not be undone, so it stays paused; run 'holdover abort' "
-			 "again",
-			 name);
+		err_wrap(&e, "vm %s: its seal could not be undone, so it stays paused", name);
 		undo_fail(u, &e);
+		say(u,
+		    "holdover: vm %s: run 'holdover abort' again; if that fails each time: 'kexec -u', remove " HOLDOVER_TICKET_COPY
+		    " and " HOLDOVER_RUN_DIR "/ticket, without which nobody can use the "
+		    "seal, then 'cont' on " HOLDOVER_RUN_DIR "/%s/qmp.sock\n",
+		    name, name);
 		stays = true;
 	} else {
 		u->pending |= host_pending(rec.state);

@@ -477,6 +477,7 @@ static void a_seal_that_stays_keeps_its_vm_paused(void **state)
 	fixture_arm(&b.f, STOP_FAIL, 0, 0);
 	assert_int_equal(stage_abort(&b.s), -1);
 	assert_non_null(strstr(b.said, "stays paused"));
+	assert_non_null(strstr(b.said, "'cont' on /run/holdover/a/qmp.sock"));
 	assert_true(paused("a"));
 }
 
