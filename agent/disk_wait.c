@@ -77,7 +77,8 @@ static int look(int fd, const struct restore *r, const struct restore_report *re
 		if (watch_vm(fd, mv, e) < 0)
 			return -1;
 		/* Anything but "not there" is the engine's to judge. */
-		*ready |= (check_devices(r, mv, &why) == 0 && check_disks(r, mv, false, &why) == 0) ||
+		*ready |= (check_devices(r, mv, &why) == 0 &&
+			   check_disks(r, mv, true, false, &why) == 0) ||
 			why.kind != ERR_ABSENT;
 	}
 	return 0;

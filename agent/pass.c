@@ -27,6 +27,7 @@
 #define EARLY_ROOT HOLDOVER_RUN_DIR "/initramfs"
 /* That a pass has begun. */
 #define BEGUN_EARLY HOLDOVER_RUN_DIR "/pass.initramfs"
+#define BEGUN_CLOCK HOLDOVER_RUN_DIR "/pass.clock"
 #define BEGUN_SYSROOT HOLDOVER_RUN_DIR "/pass.sysroot"
 
 /* The engine's own deadlines come first. */
@@ -65,6 +66,24 @@ static void mark_kernel_start(struct marks *m, uint64_t tsc_hz)
 	since = (uint64_t)((double)tsc_hz * ((double)ts.tv_sec + (double)ts.tv_nsec / 1e9));
 	if (tsc_hz && since < now)
 		marks_take_at(m, PHASE_KERNEL_START, PHASE_HOST, now - since);
+}
+
+/* By whichever pass is the first. Whatever comes of it, the VMs are resumed. */
+static void set_clock(const struct manifest *m)
+{
+	struct err e = { 0 };
+	int64_t by_ns;
+
+	if (!m->set_clock || access(BEGUN_CLOCK, F_OK) == 0)
+		return;
+	if (clock_set(&m->clock, m->tsc_hz, &by_ns, &e) < 0)
+		log_notice("the host's clock stays as the RTC has it: %s", e.msg);
+	else
+		log_notice("the host's clock was moved by %lld ms, as the time stamp counter says",
+			   (long long)(by_ns / 1000000));
+	err_clear(&e);
+	if (io_write_file(BEGUN_CLOCK, "", 0, 0600, &e) < 0)
+		log_warn("%s", e.msg);
 }
 
 static int touch(const char *path, struct err *e)
@@ -169,6 +188,7 @@ static int look(const struct pass *p, struct restore *r, struct err *e)
 		if (restore_open(r, e) < 0)
 			return -1;
 		mark_kernel_start(&r->marks, r->m.tsc_hz);
+		set_clock(&r->m);
 		if (p->who == RESTORE_EARLY && !any_due(r)) {
 			report.known = true;
 			return 0;

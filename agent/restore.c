@@ -21,14 +21,18 @@
 
 #include <string.h>
 
-#include "leftover.h"
 #include "fault.h"
+#include "guest_clock.h"
+#include "leftover.h"
 #include "load.h"
 #include "log.h"
 #include "qemu.h"
 #include "restore_check.h"
 #include "runstate.h"
 #include "unit.h"
+
+/* A guest agent answers at once, or the guest has none that runs. */
+#define GUEST_AGENT_TIMEOUT_MS 2000
 
 /* One VM under way. */
 struct job {
@@ -41,6 +45,7 @@ struct job {
 	struct load load;
 	struct plan plan;
 	int state_fd;
+	uint64_t running_tsc;
 	bool claimed;
 	bool going;
 };
@@ -100,7 +105,8 @@ static bool consider(struct job *j)
 			j->out->result = RESTORE_LATER;
 			return false;
 		}
-		if (check_devices(r, j->mv, e) == 0 && check_disks(r, j->mv, false, e) == 0)
+		if (check_devices(r, j->mv, e) == 0 &&
+		    check_disks(r, j->mv, j->rec.attempt > 0, false, e) == 0)
 			return true;
 		j->out->disk_missing = e->kind == ERR_ABSENT;
 	}
@@ -181,8 +187,9 @@ static int on_commit(struct load *l, struct err *e)
 	if (l->resumed)
 		return write_record(j, VM_RELEASED, ERR_NONE, e);
 	/* The disks again: QEMU has been starting for a while. */
-	if (check_disks(j->r, j->mv, true, e) < 0 || check_mapped(j->r, j->mv, j->proc.pid, e) < 0 ||
-	    check_ram(j->r, j->mv, false, e) < 0 || write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
+	if (check_disks(j->r, j->mv, true, true, e) < 0 ||
+	    check_mapped(j->r, j->mv, j->proc.pid, e) < 0 || check_ram(j->r, j->mv, false, e) < 0 ||
+	    write_record(j, VM_RELEASED, ERR_NONE, e) < 0)
 		return -1;
 	marks_take(&j->r->marks, PHASE_RELEASED, j->mv->index);
 	return FAULT_FAILS(released, e) ? -1 : 0;
@@ -193,6 +200,7 @@ static int on_running(struct load *l, struct err *e)
 	struct job *j = l->ctx;
 
 	FAULT(vm_continued);
+	j->running_tsc = marks_now();
 	j->out->result = RESTORE_RUNNING;
 	marks_take(&j->r->marks, PHASE_RUNNING, j->mv->index);
 	if (write_record(j, VM_RUNNING, ERR_NONE, e) < 0)
@@ -201,12 +209,17 @@ static int on_running(struct load *l, struct err *e)
 	return 0;
 }
 
+static const struct snapshot *snapshot_of(const struct job *j)
+{
+	return j->mv->vm.transport == VM_STATE_SNAPSHOT ? &j->mv->snapshot : NULL;
+}
+
 static int launch(struct job *j, struct err *e)
 {
 	struct restore *r = j->r;
 	struct qemu_launch launch = {
 		.vm = &j->mv->vm,
-		.incoming = true,
+		.incoming = load_incoming(snapshot_of(j)),
 		.root = r->root,
 		.survive = decide_in_initramfs(r->who),
 		.scope = unit_manager_present() ? j->mv->scope : NULL,
@@ -224,6 +237,7 @@ static int launch(struct job *j, struct err *e)
 	j->load = (struct load){
 		.vm_name = j->mv->vm.name,
 		.state_fd = j->state_fd,
+		.snapshot = snapshot_of(j),
 		.cpr_reboot = j->mv->cpr_reboot,
 		.run = j->mv->was_running,
 		.connected = on_connected,
@@ -327,14 +341,17 @@ static void job_start(struct job *j)
 		settle(j);
 }
 
-static int by_priority(const void *a, const void *b)
+/* When all run: no VM waits for another's agent. */
+static void set_clocks(struct restore *r, const struct job *jobs, unsigned int n)
 {
-	const struct manifest_vm *x = *(struct manifest_vm *const *)a;
-	const struct manifest_vm *y = *(struct manifest_vm *const *)b;
+	struct guest_clock g[VM_MAX];
+	unsigned int ng = 0;
 
-	if (x->vm.priority != y->vm.priority)
-		return x->vm.priority < y->vm.priority ? -1 : 1;
-	return strcmp(x->vm.name, y->vm.name);
+	for (unsigned int i = 0; i < n; i++)
+		if (jobs[i].out->result == RESTORE_RUNNING && jobs[i].running_tsc &&
+		    jobs[i].mv->was_running)
+			g[ng++] = (struct guest_clock){ jobs[i].mv, jobs[i].running_tsc };
+	guest_clocks_set(r, g, ng, time_left(r, GUEST_AGENT_TIMEOUT_MS));
 }
 
 int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
@@ -342,17 +359,14 @@ int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
 	struct manifest_vm *order[VM_MAX];
 	struct plan *plans[VM_MAX];
 	_cleanup_free_ struct job *jobs = calloc(VM_MAX, sizeof(*jobs));
-	unsigned int n = 0, nplans = 0;
+	unsigned int n, nplans = 0;
 
 	memset(report, 0, sizeof(*report));
 	if (!jobs)
 		return err_set(e, ERR_IO, "out of memory");
-	for (unsigned int i = 0; i < r->m.nvms; i++)
-		if (!r->only || !strcmp(r->only, r->m.vms[i].vm.name))
-			order[n++] = &r->m.vms[i];
+	n = restore_order(r, order);
 	if (r->only && !n)
 		return err_set(e, ERR_ABSENT, "the manifest has no VM %s", r->only);
-	qsort(order, n, sizeof(order[0]), by_priority);
 	for (unsigned int i = 0; i < n; i++)
 		report->vm[i].result = RESTORE_UNDECIDED;
 	report->vms = n;
@@ -376,6 +390,7 @@ int restore_vms(struct restore *r, struct restore_report *report, struct err *e)
 	plan_run(plans, nplans);
 	for (unsigned int i = 0; i < n; i++)
 		job_end(&jobs[i]);
+	set_clocks(r, jobs, n);
 	restore_count(report);
 	return 0;
 }

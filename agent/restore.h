@@ -121,6 +121,10 @@ _must_check_ int restore_vms(struct restore *r, struct restore_report *report, s
 /** restore_count() - the numbers of @report, anew. */
 void restore_count(struct restore_report *report);
 
+/** restore_order() - the VMs that @r is about, in the order of their priority.
+ * Returns how many. */
+unsigned int restore_order(struct restore *r, struct manifest_vm *order[VM_MAX]);
+
 /** restore_pending() - does any VM of the ledger still need the ticket? */
 _must_check_ int restore_pending(const struct restore *r, bool *pending, struct err *e);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -38,14 +39,19 @@ int check_program(const struct restore *r, const struct manifest_vm *mv, struct 
 			       "there (yet)");
 }
 
-int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened, struct err *e)
+int check_disks(const struct restore *r, const struct manifest_vm *mv, bool tried, bool opened,
+		struct err *e)
 {
 	unsigned int flags = (decide_in_initramfs(r->who) ? DISK_EARLY : 0) |
 		(r->who == RESTORE_EARLY ? DISK_COPY : 0) | (opened ? DISK_OPENED : 0);
 
-	for (unsigned int i = 0; i < mv->ndisks; i++)
-		if (disk_check(r->root, &mv->disks[i], flags, e) < 0)
+	for (unsigned int i = 0; i < mv->ndisks; i++) {
+		bool holds = tried && mv->vm.transport == VM_STATE_SNAPSHOT &&
+			!strcmp(mv->disks[i].path, mv->snapshot.image);
+
+		if (disk_check(r->root, &mv->disks[i], flags | (holds ? DISK_SET_BACK : 0), e) < 0)
 			return -1;
+	}
 	return 0;
 }
 

@@ -13,9 +13,10 @@ _must_check_ int check_root(struct restore *r, struct err *e);
  * image which was built without it, or on a /usr that is not mounted. */
 _must_check_ int check_program(const struct restore *r, const struct manifest_vm *mv, struct err *e);
 
-/** check_disks() - disk_check() of all of them; @opened: by a QEMU already. */
-_must_check_ int check_disks(const struct restore *r, const struct manifest_vm *mv, bool opened,
-			     struct err *e);
+/** check_disks() - disk_check() of all of them; @tried: there has been an
+ * attempt to load the VM's state; @opened: by a QEMU of this one. */
+_must_check_ int check_disks(const struct restore *r, const struct manifest_vm *mv, bool tried,
+			     bool opened, struct err *e);
 
 /** check_devices() - before the root is mounted, device nodes are still being
  * made: ABSENT if one that QEMU is told to open is not there. */

@@ -143,3 +143,24 @@ void restore_count(struct restore_report *report)
 		report->later += o->result == RESTORE_LATER;
 	}
 }
+
+static int by_priority(const void *a, const void *b)
+{
+	const struct manifest_vm *x = *(struct manifest_vm *const *)a;
+	const struct manifest_vm *y = *(struct manifest_vm *const *)b;
+
+	if (x->vm.priority != y->vm.priority)
+		return x->vm.priority < y->vm.priority ? -1 : 1;
+	return strcmp(x->vm.name, y->vm.name);
+}
+
+unsigned int restore_order(struct restore *r, struct manifest_vm *order[VM_MAX])
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < r->m.nvms; i++)
+		if (!r->only || !strcmp(r->only, r->m.vms[i].vm.name))
+			order[n++] = &r->m.vms[i];
+	qsort(order, n, sizeof(order[0]), by_priority);
+	return n;
+}

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "host.h"
+#include "image.h"
+#include "qemu.h"
 #include "fault.h"
 #include "runstate.h"
 
@@ -68,6 +70,42 @@ static int discard(struct host *h, const struct extent_table *t, const char *nam
 	return 0;
 }
 
+/* The manifest that describes the waiting VMs; *@sure: its MAC was checked. */
+static int waiting(struct host *h, struct manifest *m, bool *sure, struct err *e)
+{
+	struct ticket t _cleanup_ticket_ = { .generation = 0 };
+	_cleanup_buf_ struct buf json = { 0 };
+	struct err why = { 0 };
+	uint64_t generation;
+
+	*sure = (ticket_load(HOLDOVER_RUN_DIR "/ticket", &t, &why) == 0 &&
+		 ledger_manifest_read(&h->ledger, t.key, &json, &generation, NULL, &why) == 0) ||
+		(ticket_load(HOLDOVER_TICKET_COPY, &t, &why) == 0 &&
+		 ledger_manifest_read(&h->ledger, t.key, &json, &generation, NULL, &why) == 0);
+	if (!*sure && ledger_manifest_read(&h->ledger, NULL, &json, &generation, NULL, e) < 0)
+		return -1;
+	return manifest_decode(&json, &h->ledger.geo, m, e);
+}
+
+/* What lies in its image costs room there, nothing else: said, not failed. */
+static void drop_snapshot(const struct manifest *m, bool sure, const char *name)
+{
+	for (unsigned int i = 0; i < m->nvms; i++) {
+		const struct manifest_vm *mv = &m->vms[i];
+		struct err e = { 0 };
+
+		if (strcmp(mv->vm.name, name) || mv->vm.transport != VM_STATE_SNAPSHOT)
+			continue;
+		if (!sure)
+			err_set(&e, ERR_REFUSED, "there is no ticket to check the manifest with");
+		if (sure && image_delete_snapshot(mv, &e) == 0)
+			continue;
+		cmd_say("holdover: vm %s: its snapshot stays in the image: %s; 'qemu-img snapshot -d "
+			"%s %s' deletes it",
+			name, e.msg, mv->snapshot.name, mv->snapshot.image);
+	}
+}
+
 static int parse(int argc, char **argv, bool *force, struct err *e)
 {
 	static const struct option options[] = {
@@ -94,8 +132,9 @@ static int run(const struct app *app, int argc, char **argv)
 	struct host h _cleanup_host_ = HOST_INIT;
 	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
 	int failed = 0, discarded = 0;
-	struct err e = { 0 };
-	bool force = false;
+	struct manifest m _cleanup_manifest_ = { 0 };
+	struct err e = { 0 }, unknown = { 0 };
+	bool force = false, sure = false;
 
 	if (!t)
 		return EXIT_FAILED;
@@ -104,6 +143,9 @@ static int run(const struct app *app, int argc, char **argv)
 	if (host_open(&h, app, HOST_LOCK | HOST_LEDGER, &e) < 0 ||
 	    ledger_extents_read(&h.ledger, t, &e) < 0)
 		return cmd_fail(&e);
+	/* Read first: afterwards nobody needs the tickets any more. */
+	if (waiting(&h, &m, &sure, &unknown) < 0)
+		manifest_free(&m);
 	for (int i = optind; i < argc; i++) {
 		bool done;
 
@@ -114,6 +156,8 @@ static int run(const struct app *app, int argc, char **argv)
 			continue;
 		}
 		discarded += done;
+		if (done)
+			drop_snapshot(&m, sure, argv[i]);
 		printf("%s: %s\n", argv[i],
 		       done ? "state given up; 'holdover run' starts it afresh" : "nothing waits");
 	}

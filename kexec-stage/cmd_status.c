@@ -70,6 +70,10 @@ static int print_json(const struct overview *o, const char *only)
 			out_str(d, vm, "expected_why", v->expected_why);
 		}
 		yyjson_mut_obj_add_bool(d, vm, "own_root", v->own_root);
+		if (v->have_lag) {
+			out_u64(d, vm, "clock_lag_ms", v->lag.ms);
+			yyjson_mut_obj_add_bool(d, vm, "clock_set", v->lag.set);
+		}
 		if (v->index >= 0) {
 			out_u64(d, vm, "offset", v->extent.offset);
 			out_u64(d, vm, "memory", v->extent.size);

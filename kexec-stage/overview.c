@@ -138,11 +138,35 @@ static void ask_placement(struct qmp *q, struct overview_vm *v, enum vm_placemen
 	free(disks);
 }
 
+#define LAG_TEXT 400
+
+/* Less than that the guest's own time service notices no more than we do. */
+#define LAG_WORTH_MS 1000
+
+static void add_lag(struct overview_vm *v)
+{
+	struct err none = { 0 };
+
+	v->have_lag = runstate_read_lag(v->name, &v->lag, &none) == 0;
+}
+
+static const char *lag_text(const struct overview_vm *v, char out[LAG_TEXT])
+{
+	*out = '\0';
+	if (!v->lag.set && v->lag.ms >= LAG_WORTH_MS)
+		snprintf(out, LAG_TEXT,
+			 "the jump left its clock %llu.%llu s behind (%s); its own time service or an "
+			 "operator in the guest sets it",
+			 (unsigned long long)v->lag.ms / 1000,
+			 (unsigned long long)v->lag.ms % 1000 / 100, v->lag.why);
+	return out;
+}
+
 static void ask_qemu(struct overview_vm *v, enum vm_placement wanted)
 {
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
 	struct err e = { 0 };
-	char status[32];
+	char status[32], text[LAG_TEXT];
 	bool was_running;
 
 	if (vmctl_open(v->name, &q, NULL, &e) < 0 ||
@@ -164,13 +188,13 @@ static void ask_qemu(struct overview_vm *v, enum vm_placement wanted)
 			  "its resume was cut short; 'holdover resume %s' ends this QEMU and tries "
 			  "again",
 			  v->name);
-	else if (!strcmp(status, "prelaunch"))
+	else if (!strcmp(status, "prelaunch") && v->record.state != VM_RUNNING)
 		set_state(v, status,
 			  "its start was cut short; end it with 'holdover stop --force %s' and run it "
 			  "again",
 			  v->name);
 	else
-		set_state(v, status, "%s", "");
+		set_state(v, status, "%s", v->have_lag ? lag_text(v, text) : "");
 }
 
 int overview_collect(const struct host *h, bool ledger, bool ask, struct overview *out, struct err *e)
@@ -201,6 +225,7 @@ int overview_collect(const struct host *h, bool ledger, bool ask, struct overvie
 			continue;
 		v->pid = rs.pid;
 		v->own_root = has_own_root(rs.pid);
+		add_lag(v);
 		if (ask)
 			ask_qemu(v, rs.m.vms[0].vm.placement);
 		else

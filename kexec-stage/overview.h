@@ -25,6 +25,7 @@
  *	asked; NULL if not known
  * @expected_why: why not at the one that it is set to
  * @own_root: its QEMU does not see the host's root file system
+ * @lag: what the jump did to its clock, if @have_lag
  */
 struct overview_vm {
 	char name[VM_NAME_MAX + 1];
@@ -41,6 +42,8 @@ struct overview_vm {
 	const char *expected;
 	char expected_why[512];
 	bool own_root;
+	bool have_lag;
+	struct runstate_lag lag;
 };
 
 struct overview {

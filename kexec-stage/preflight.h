@@ -36,6 +36,13 @@ void preflight_vms(struct preflight *p, struct stage *s);
  * if that is not where it is set to. @t: NULL if it could not be resolved. */
 void preflight_placements(struct preflight *p, const struct target *t, const struct stage *s);
 
+/** preflight_qemu() - could the QEMU on disk, which may have been upgraded,
+ * load the VM @mv that runs behind @now (of version @version)? Machine type,
+ * processor, devices and their properties, options, migration, and without
+ * writing to RAM. Asks only. Returns the version of the one on disk, or 0. */
+unsigned int preflight_qemu(struct preflight *p, const struct manifest_vm *mv, struct qmp *now,
+			    unsigned int version);
+
 /** preflight_rehearse() - save every VM for real and let it run on; proves that
  * the migration works and that the state fits the ledger. The pause is about
  * as long as the one of the jump. Skipped with a warning if an earlier check

@@ -5,41 +5,23 @@
 #include "interrupt.h"
 #include "disk.h"
 #include "preflight.h"
-#include "qemu_help.h"
+#include "vmctl.h"
 
 static const char *name_of(const struct stage_vm *v)
 {
 	return v->rs.m.vms[0].vm.name;
 }
 
-/* Lines of the list begin with the type's name. */
-static bool lists_type(const char *help, const char *type, size_t n)
+static void check_qemu(struct preflight *p, struct stage_vm *v)
 {
-	for (const char *p = help; p; p = strchr(p, '\n')) {
-		p += *p == '\n';
-		if (!strncmp(p, type, n) && (p[n] == ' ' || p[n] == '\t'))
-			return true;
-	}
-	return false;
-}
-
-static void check_qemu(struct preflight *p, const struct stage_vm *v)
-{
-	const struct vm *vm = &v->rs.m.vms[0].vm;
-	size_t n = strcspn(vm->machine, ",");
-	_cleanup_buf_ struct buf help = { 0 };
+	struct qmp q _cleanup_qmp_ = { .fd = -1 };
+	unsigned int version;
 	struct err e = { 0 };
 
-	if (qemu_help(vm->qemu, "-machine", &help, &e) < 0)
-		preflight_add(p, FINDING_FAIL, vm->name, "%s", e.msg);
-	else if (!lists_type(help.data, vm->machine, n))
-		preflight_add(p, FINDING_FAIL, vm->name,
-			      "%s on disk does not know machine type %.*s, so it could not load this "
-			      "VM; install a QEMU that does",
-			      vm->qemu, (int)n, vm->machine);
+	if (vmctl_open(name_of(v), &q, &version, &e) < 0)
+		preflight_add(p, FINDING_FAIL, name_of(v), "%s", e.msg);
 	else
-		preflight_add(p, FINDING_OK, vm->name, "%s knows %.*s", vm->qemu, (int)n,
-			      vm->machine);
+		v->next_version = preflight_qemu(p, &v->rs.m.vms[0], &q, version);
 }
 
 /* Such a device could become another one of the same size, unnoticed. */

@@ -74,6 +74,9 @@ static void fill_vm(struct stage_vm *v, struct manifest_vm *out)
 {
 	*out = v->rs.m.vms[0];
 	out->blob = v->blob;
+	out->snapshot = v->save.snapshot;
+	out->snapshot.incoming = v->next_version >= SNAPSHOT_INCOMING_SINCE;
+	out->paused_tsc = v->paused_tsc;
 	out->was_running = v->save.was_running;
 	out->cpr_reboot = v->save.cpr_reboot;
 	out->disks = v->disks;
@@ -112,6 +115,8 @@ static int write_manifest(struct stage *s, struct err *e)
 	struct manifest m = {
 		.generation = s->ticket.generation,
 		.tsc_hz = s->marks.tsc_hz,
+		.clock = clock_now(),
+		.set_clock = s->h->cfg.clock_by_tsc,
 		.vms = vms,
 		.nvms = s->n,
 	};

@@ -107,7 +107,8 @@ int stage_examine(struct stage_vm *v, struct err *e)
 		return err_set(e, ERR_REFUSED,
 			       "an earlier jump left it %s; run 'holdover abort' first", status);
 	/* A VM that its owner has paused is in postmigrate after a rehearsal. */
-	if (strcmp(status, "running") && strcmp(status, "paused") && strcmp(status, "postmigrate"))
+	if (strcmp(status, "running") && strcmp(status, "paused") && strcmp(status, "postmigrate") &&
+	    (v->rs.m.vms[0].vm.transport != VM_STATE_SNAPSHOT || strcmp(status, "prelaunch")))
 		return err_set(e, ERR_REFUSED,
 			       "QEMU says '%s'; only running and paused VMs can be saved", status);
 	for (unsigned int i = 0; i < v->ndisks; i++)
@@ -136,6 +137,7 @@ static void on_paused(struct save *sv)
 	struct stage_vm *v = sv->ctx;
 
 	FAULT(paused);
+	v->paused_tsc = marks_now();
 	if (!v->stage->rehearsal)
 		marks_take(&v->stage->marks, PHASE_PAUSED, index_of(v));
 }
@@ -197,6 +199,8 @@ int stage_save_all(struct stage *s, struct err *e)
 			.state_fd = -1,
 			.write_fd = -1,
 		};
+		if (v->rs.m.vms[0].vm.transport == VM_STATE_SNAPSHOT)
+			snapshot_name(s->ticket.generation, v->save.snapshot.name);
 		if (connect_vm(v, e) < 0)
 			return err_wrap(e, "vm %s", name_of(v));
 	}
@@ -210,6 +214,7 @@ int stage_save_all(struct stage *s, struct err *e)
 static int continue_begin(struct stage_vm *v, struct err *e)
 {
 	v->save.vm_name = name_of(v);
+	v->save.snapshots = v->rs.m.vms[0].vm.transport == VM_STATE_SNAPSHOT;
 	if (runstate_read_pause(name_of(v), &v->save.was_running, e) < 0 || connect_vm(v, e) < 0)
 		return -1;
 	save_resume_plan(&v->plan, &v->save, &v->qmp, v->rs.pidfd, VMCTL_TIMEOUT_MS, false);

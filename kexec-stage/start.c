@@ -9,9 +9,28 @@
 
 #include "fault.h"
 #include "inventory.h"
+#include "probe.h"
 #include "qemu.h"
 #include "unit.h"
 #include "vmctl.h"
+
+/* QEMU of before 8.1 maps a device from its beginning only. */
+static int check_offset(const struct vm *vm, const struct extent *extent, struct err *e)
+{
+	struct probe p _cleanup_probe_ = PROBE_INIT;
+
+	if (!extent->offset || extent->in_file)
+		return 0;
+	if (probe_none(&p, vm->qemu, NULL, e) < 0)
+		return -1;
+	if (p.version >= PROBE_OFFSET_SINCE)
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "%s is version %u.%u, which can use the beginning of the device only "
+		       "(offset= came with 8.1), and that belongs to another VM; install a newer QEMU, "
+		       "or stop the other VM first",
+		       vm->qemu, p.version / 10000, p.version / 100 % 100);
+}
 
 /* Copies into an owned manifest of one VM, through its own encoding. */
 static int describe(const struct host *h, const struct vm *vm, const char *machine,
@@ -78,6 +97,8 @@ static int launch(struct host *h, const struct vm *vm, unsigned int index,
 		.ctx = &newborn,
 	};
 
+	if (check_offset(vm, extent, e) < 0)
+		return -1;
 	if (host_store(h, extent->region, &store, NULL, e) < 0 || store_zero(store, ram, e) < 0)
 		return -1;
 	FAULT(ram_zeroed);

@@ -233,6 +233,12 @@ static int set_kexec(struct config *c, const char *key, const char *value, struc
 		return config_parse_seconds(value, &c->save_timeout_ms, e);
 	if (!strcmp(key, "canaries"))
 		return canary_mode_parse(value, &c->canaries, e);
+	if (!strcmp(key, "host-clock")) {
+		c->clock_by_tsc = !strcmp(value, "tsc");
+		if (c->clock_by_tsc || !strcmp(value, "rtc"))
+			return 0;
+		return err_set(e, ERR_USAGE, "host-clock: '%.40s' is not one of rtc and tsc", value);
+	}
 	return config_unknown("kexec", key, e);
 }
 

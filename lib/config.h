@@ -48,6 +48,7 @@ struct config_region {
  * @flush_timeout_ms: [kexec] flush-timeout (seconds), default 30
  * @save_timeout_ms: [kexec] save-timeout (seconds), default 30
  * @canaries: [kexec] canaries, default sample
+ * @clock_by_tsc: [kexec] host-clock = tsc, default rtc
  */
 struct config {
 	bool have_region;
@@ -63,6 +64,7 @@ struct config {
 	int flush_timeout_ms;
 	int save_timeout_ms;
 	enum canary_mode canaries;
+	bool clock_by_tsc;
 };
 
 void config_free(struct config *c);

@@ -117,12 +117,13 @@ int disk_check(const char *root, const struct disk *want, unsigned int flags, st
 			       "disk %s is another device than when the VM was saved (%.200s, was "
 			       "%.200s)",
 			       want->path, *now.id ? now.id : "nameless", want->id);
-	if (now.inode != want->inode || now.size != want->size)
+	if (now.inode != want->inode || (now.size != want->size && !(flags & DISK_SET_BACK)))
 		return err_set(e, ERR_MISMATCH,
 			       "disk %s is another file than when the VM was saved (inode %" PRIu64
 			       " size %" PRIu64 ", was %" PRIu64 " and %" PRIu64 ")",
 			       want->path, now.inode, now.size, want->inode, want->size);
-	if (now.mtime_ns != want->mtime_ns && want->writable && !(flags & DISK_OPENED))
+	if (now.mtime_ns != want->mtime_ns && want->writable &&
+	    !(flags & (DISK_OPENED | DISK_SET_BACK)))
 		return err_set(e, ERR_MISMATCH,
 			       "disk %s was changed after the VM was saved; resuming would destroy "
 			       "it",

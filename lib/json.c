@@ -38,6 +38,18 @@ int json_str(yyjson_val *obj, const char *key, const char **out, struct err *e)
 	return 0;
 }
 
+int json_copy_str(yyjson_val *obj, const char *key, char *out, size_t size, struct err *e)
+{
+	const char *s;
+
+	if (json_str(obj, key, &s, e) < 0)
+		return -1;
+	if (strlen(s) >= size)
+		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is longer than %zu bytes", key, size - 1);
+	memcpy(out, s, strlen(s) + 1);
+	return 0;
+}
+
 int json_u64(yyjson_val *obj, const char *key, uint64_t max, uint64_t *out, struct err *e)
 {
 	yyjson_val *v;

@@ -23,6 +23,10 @@ static inline void scope_json_mut(yyjson_mut_doc **d)
 /** json_str() - string member @key of @obj; FORMAT if absent, of another type,
  * or with a NUL inside. The text lives as long as the document. */
 _must_check_ int json_str(yyjson_val *obj, const char *key, const char **out, struct err *e);
+/** json_copy_str() - as json_str(), copied; FORMAT if it does not fit into @size
+ * bytes with its NUL. */
+_must_check_ int json_copy_str(yyjson_val *obj, const char *key, char *out, size_t size,
+			       struct err *e);
 /** json_u64() - non-negative integer member, at most @max. */
 _must_check_ int json_u64(yyjson_val *obj, const char *key, uint64_t max, uint64_t *out,
 			  struct err *e);

@@ -249,7 +249,7 @@ static int sb_wipe(const struct ledger_media *m, struct err *e)
 /* Nothing of an earlier ledger may look valid in the new one. */
 static int areas_clear(const struct ledger *l, struct err *e)
 {
-	static const uint8_t zero[LEDGER_PAGE];
+	static uint8_t zero[LEDGER_PAGE]; /* not const: takes no room in the program */
 	uint64_t at;
 
 	for (at = 0; at < LEDGER_BLOBS_OFFSET; at += sizeof(zero))
@@ -293,7 +293,7 @@ static int info_write(const struct ledger *l, const uint8_t info[4096], struct e
 int ledger_format(const struct ledger_media *media, struct ledger_geometry *geo,
 		  const uint8_t info_block[4096], struct err *e)
 {
-	static const struct extent_table no_extents;
+	static struct extent_table no_extents; /* not const: no room in the program */
 	struct ledger l = { .media = *media, .minor = LEDGER_MINOR };
 
 	if (geometry_check(geo, ERR_REFUSED, e) < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "load.h"
+#include "load_impl.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -22,8 +22,9 @@ static enum plan_verdict begin(struct plan *p, struct err *e)
 
 static enum plan_verdict on_status(struct plan *p, yyjson_val *ret, struct err *e)
 {
-	(void)p;
-	if (migrate_is(ret, "status", "inmigrate"))
+	const struct load *l = p->ctx;
+
+	if (migrate_is(ret, "status", load_incoming(l->snapshot) ? "inmigrate" : "prelaunch"))
 		return PLAN_NEXT;
 	return err_set(e, ERR_PROTOCOL, "QEMU says '%.40s' instead of waiting for a state",
 		       migrate_text(ret, "status"));
@@ -47,7 +48,9 @@ static enum plan_verdict send_fd(struct plan *p, struct err *e)
 {
 	struct load *l = p->ctx;
 
-	l->read_fd = migrate_reopen(l->state_fd, O_RDONLY, e);
+	if (l->snapshot && !l->snapshot->incoming)
+		return PLAN_NEXT;
+	l->read_fd = migrate_reopen(l->snapshot ? l->empty_fd : l->state_fd, O_RDONLY, e);
 	return l->read_fd < 0 ? PLAN_FAIL : migrate_fd_send(p, l->read_fd, e);
 }
 
@@ -64,6 +67,8 @@ static enum plan_verdict send_incoming(struct plan *p, struct err *e)
 {
 	const struct load *l = p->ctx;
 
+	if (l->snapshot && !l->snapshot->incoming)
+		return PLAN_NEXT;
 	return plan_send(p, "migrate-incoming", -1, e, "{\"uri\": \"%s\"}", l->from.text);
 }
 
@@ -89,6 +94,10 @@ static enum plan_verdict on_incoming_event(struct plan *p, const char *name, yyj
 
 static enum plan_verdict ask_result(struct plan *p, struct err *e)
 {
+	const struct load *l = p->ctx;
+
+	if (l->snapshot && !l->snapshot->incoming)
+		return PLAN_NEXT;
 	return plan_send(p, "query-migrate", -1, e, NULL);
 }
 
@@ -101,13 +110,14 @@ static enum plan_verdict on_result(struct plan *p, yyjson_val *ret, struct err *
 static enum plan_verdict on_loaded(struct plan *p, yyjson_val *ret, struct err *e)
 {
 	struct load *l = p->ctx;
+	const char *want = load_incoming(l->snapshot) ? "paused" : "prelaunch";
 
 	/* "completed" is said a moment before the run state changes. */
 	if (migrate_is(ret, "status", "inmigrate"))
 		return ask_status(p, e);
-	if (!migrate_is(ret, "status", "paused"))
-		return err_set(e, ERR_PROTOCOL, "QEMU says '%.40s' after loading, not paused",
-			       migrate_text(ret, "status"));
+	if (!migrate_is(ret, "status", want))
+		return err_set(e, ERR_PROTOCOL, "QEMU says '%.40s' after loading, not %s",
+			       migrate_text(ret, "status"), want);
 	return call_hook(l->loaded, l, e) < 0 ? PLAN_FAIL : PLAN_NEXT;
 }
 
@@ -148,7 +158,8 @@ static enum plan_verdict on_cont(struct plan *p, yyjson_val *ret, struct err *e)
 	(void)p;
 	if (!*l->refusal)
 		return PLAN_WAIT; /* RESUME */
-	l->never_ran = !l->resumed && migrate_is(ret, "status", "paused");
+	l->never_ran = !l->resumed &&
+		(migrate_is(ret, "status", "paused") || migrate_is(ret, "status", "prelaunch"));
 	return err_set(e, ERR_REFUSED, "%s", l->refusal);
 }
 
@@ -208,6 +219,28 @@ static const struct plan_step load_steps[] = {
 	{ "drop descriptor", drop_fd, NULL, NULL, migrate_ignore },
 };
 
+static const struct plan_step snapshot_steps[] = {
+	{ "handshake", NULL, NULL, NULL, NULL },
+	{ "query-status", begin, on_status, NULL, NULL },
+	{ "set capabilities", set_caps, NULL, NULL, NULL },
+	{ "snapshot", snapshot_ask, load_image_reply, NULL, NULL },
+	{ "activate the image", load_activate_begin, NULL, NULL, NULL },
+	{ "snapshot-load", load_snapshot_begin, load_snapshot_reply, load_snapshot_event, NULL },
+	{ "result of snapshot-load", load_jobs_begin, load_jobs_reply, NULL, NULL },
+	{ "job-dismiss", load_dismiss_begin, NULL, NULL, migrate_ignore },
+	{ "machine type", load_machine_begin, load_machine_reply, NULL, NULL },
+	{ "pass descriptor", send_fd, on_fd, NULL, NULL },
+	{ "migrate-incoming", send_incoming, on_incoming, on_incoming_event, NULL },
+	{ "migration result", ask_result, on_result, NULL, NULL },
+	{ "state after load", ask_status, on_loaded, NULL, NULL },
+	{ "commit", commit, NULL, NULL, NULL },
+	{ "cont", send_cont, on_cont, on_resume_event, on_cont_refused },
+	{ "announce-self", announce, NULL, NULL, migrate_ignore },
+	{ "old snapshots", snapshot_purge_begin, snapshot_purge_reply, NULL, migrate_ignore },
+	{ "reset capabilities", reset_caps, NULL, NULL, migrate_ignore },
+	{ "drop descriptor", drop_fd, NULL, NULL, migrate_ignore },
+};
+
 /* A VM that somebody else continues has run: the records must say so, else a
  * later attempt would resume it from old state. */
 static enum plan_verdict load_seen(struct plan *p, const char *name, yyjson_val *data, struct err *e)
@@ -235,11 +268,11 @@ void load_plan(struct plan *p, struct load *l, struct qmp *q, int pidfd, int tim
 	p->qmp = q;
 	p->pidfd = pidfd;
 	p->timeout_ms = timeout_ms;
-	p->steps = load_steps;
-	p->nsteps = ARRAY_LEN(load_steps);
+	p->steps = l->snapshot ? snapshot_steps : load_steps;
+	p->nsteps = l->snapshot ? ARRAY_LEN(snapshot_steps) : ARRAY_LEN(load_steps);
 	p->ctx = l;
 	p->seen = load_seen;
-	l->read_fd = -1;
+	l->read_fd = l->empty_fd = -1;
 	l->from.fdset = -1;
 	l->ready = true;
 	l->committed = l->resumed = l->never_ran = false;
@@ -252,5 +285,6 @@ void load_finish(struct load *l)
 	if (!l->ready)
 		return;
 	scope_close(&l->read_fd);
-	l->read_fd = -1;
+	scope_close(&l->empty_fd);
+	l->read_fd = l->empty_fd = -1;
 }

@@ -3,12 +3,13 @@
 #ifndef HOLDOVER_LOAD_H
 #define HOLDOVER_LOAD_H
 
-#include "plan_migrate.h"
+#include "snapshot.h"
 
 /**
  * struct load - one VM being resumed, in one plan from greeting to announce
  * @vm_name: not owned
  * @state_fd: memfd with the device state; stays the caller's
+ * @snapshot: NULL, or where the device state really is; not owned
  * @cpr_reboot: it was saved with mode=cpr-reboot
  * @run: continue it; false: it had been paused by its owner and stays so
  * @connected: called when QEMU has answered; takes the time
@@ -26,6 +27,7 @@
 struct load {
 	const char *vm_name;
 	int state_fd;
+	const struct snapshot *snapshot;
 	bool cpr_reboot;
 	bool run;
 	int (*connected)(struct load *l, struct err *e);
@@ -38,6 +40,8 @@ struct load {
 	bool never_ran;
 	/* private */
 	int read_fd;
+	int empty_fd;
+	char node[SNAPSHOT_NODE_MAX];
 	struct migrate_uri from;
 	bool ready;
 	bool replied;
@@ -45,8 +49,15 @@ struct load {
 	char refusal[256];
 };
 
-/** load_plan() - set up @p to take the QEMU behind @q (started with -S
- * -incoming defer) through @l.
+/** load_incoming() - is a QEMU that shall load from @snapshot (NULL: from the
+ * ledger) started with -incoming defer? */
+static inline bool load_incoming(const struct snapshot *snapshot)
+{
+	return !snapshot || snapshot->incoming;
+}
+
+/** load_plan() - set up @p to take the QEMU behind @q (started with -S, and as
+ * load_incoming() says with -incoming defer) through @l.
  *
  * A state that QEMU cannot load ends QEMU: EXITED, its reason is in what it
  * wrote to stderr. A VM that is not paused when it should be, or that somebody

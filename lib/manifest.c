@@ -204,6 +204,31 @@ static void put_limits(struct writer *w, const struct vm *vm)
 	put_inner(w, "limits", &in);
 }
 
+static void put_snapshot(struct writer *w, const struct snapshot *s)
+{
+	struct writer in = inner(w);
+
+	put_str(&in, "image", s->image);
+	put_str(&in, "name", s->name);
+	put_str(&in, "id", s->id);
+	put_u64(&in, "state_size", s->state_size);
+	put_u64(&in, "date_sec", s->date_sec);
+	put_u64(&in, "date_nsec", s->date_nsec);
+	put_u64(&in, "clock_sec", s->clock_sec);
+	put_u64(&in, "clock_nsec", s->clock_nsec);
+	put_bool(&in, "incoming", s->incoming);
+	put_inner(w, "snapshot", &in);
+}
+
+static void put_state(struct writer *w, const struct manifest_vm *v)
+{
+	put_blob(w, &v->blob);
+	if (v->snapshot.state_size)
+		put_snapshot(w, &v->snapshot);
+	if (v->paused_tsc)
+		put_u64(w, "paused_tsc", v->paused_tsc);
+}
+
 static void put_vm(struct writer *w, const struct manifest_vm *v)
 {
 	yyjson_mut_val *args = yyjson_mut_arr(w->doc);
@@ -226,6 +251,9 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	put_str(w, "placement", vm_placement_name(early ? VM_PLACE_SYSROOT : vm->placement));
 	if (early)
 		put_bool(w, "initramfs", true);
+	/* Unknown to older versions, which are the better off without. */
+	if (vm->transport != VM_STATE_LEDGER)
+		put_str(w, "transport", vm_transport_name(vm->transport));
 	put_str(w, "on_failure", vm_on_failure_name(vm->on_failure));
 	if (vm->failure_unit)
 		put_str(w, "failure_unit", vm->failure_unit);
@@ -247,7 +275,7 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	if (v->extent.in_file)
 		put_bool(&extent, "file", true);
 	put_inner(w, "extent", &extent);
-	put_blob(w, &v->blob);
+	put_state(w, v);
 	put_bool(w, "was_running", v->was_running);
 	put_bool(w, "cpr_reboot", v->cpr_reboot);
 	put_disks(w, v);
@@ -280,6 +308,17 @@ static void put_regions(struct writer *w, const struct manifest *m)
 	put(w, "regions", arr);
 }
 
+static void put_clock(struct writer *w, const struct manifest *m)
+{
+	struct writer in = inner(w);
+
+	put_u64(&in, "tsc", m->clock.tsc);
+	put_u64(&in, "realtime_ns", m->clock.realtime_ns);
+	put_bool(&in, "trusted", m->clock.trusted);
+	put_bool(&in, "set", m->set_clock);
+	put_inner(w, "clock", &in);
+}
+
 int manifest_encode(const struct manifest *m, struct buf *out, struct err *e)
 {
 	_cleanup_json_mut_ yyjson_mut_doc *doc = yyjson_mut_doc_new(NULL);
@@ -300,6 +339,8 @@ int manifest_encode(const struct manifest *m, struct buf *out, struct err *e)
 	put_u64(&w, "tsc_hz", m->tsc_hz);
 	if (m->nregions)
 		put_regions(&w, m);
+	if (m->clock.realtime_ns)
+		put_clock(&w, m);
 	vms = yyjson_mut_arr(doc);
 	for (i = 0; i < m->nvms; i++) {
 		struct writer in = inner(&w);

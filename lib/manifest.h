@@ -4,6 +4,7 @@
 #define HOLDOVER_MANIFEST_H
 
 #include "canary.h"
+#include "clock.h"
 #include "ledger.h"
 #include "vm.h"
 
@@ -32,12 +33,41 @@ struct disk {
 	uint64_t mtime_ns;
 };
 
+#define SNAPSHOT_NAME_MAX 64
+#define SNAPSHOT_IMAGE_MAX 1024
+
+/**
+ * struct snapshot - device state in an internal snapshot of a qcow2 image, as
+ *	QEMU describes it right after it was made
+ * @image: absolute path of the image
+ * @name: made by snapshot_name()
+ * @id: that the image gave to it
+ * @state_size: bytes of its device state; 0: there is no snapshot
+ * @date_sec, @date_nsec: of the host's clock when it was made
+ * @clock_sec, @clock_nsec: of the guest's clock
+ * @incoming: it is loaded by a QEMU that was told to wait (-incoming), which
+ *	leaves RAM alone when it resets its devices; needs QEMU 10.0. Else by one
+ *	that was not, and the VM has no program image in RAM that a reset writes
+ */
+struct snapshot {
+	char image[SNAPSHOT_IMAGE_MAX];
+	char name[SNAPSHOT_NAME_MAX];
+	char id[32];
+	uint64_t state_size;
+	uint64_t date_sec, date_nsec;
+	uint64_t clock_sec, clock_nsec;
+	bool incoming;
+};
+
 /**
  * struct manifest_vm - one VM as sealed
  * @vm: what to start; machine is the versioned type
  * @index: slot in the extent table and of the state record
  * @extent: its RAM on the device
  * @blob: its device state
+ * @snapshot: where its device state really is, if @vm's transport is
+ *	VM_STATE_SNAPSHOT: @blob then only says so in words
+ * @paused_tsc: time stamp counter when it was paused; 0: unknown
  * @was_running: false: it had been paused by its owner and stays paused
  * @cpr_reboot: saved with mode=cpr-reboot: load in the same mode
  * @disks: @ndisks entries, owned
@@ -51,6 +81,8 @@ struct manifest_vm {
 	unsigned int index;
 	struct extent extent;
 	struct blob_ref blob;
+	struct snapshot snapshot;
+	uint64_t paused_tsc;
 	bool was_running;
 	bool cpr_reboot;
 	struct disk *disks;
@@ -83,6 +115,9 @@ struct manifest_region {
  * @kernel: uname -r of that boot
  * @tsc_hz: measured frequency
  * @regions: @nregions that extents name, each number once
+ * @clock: the time when it was sealed; @realtime_ns 0: a stage sealed it that
+ *	noted none
+ * @set_clock: the next kernel shall take the time from it
  * @vms: @nvms entries, owned
  */
 struct manifest {
@@ -93,6 +128,8 @@ struct manifest {
 	uint64_t tsc_hz;
 	struct manifest_region regions[LEDGER_REGIONS];
 	unsigned int nregions;
+	struct clock_pair clock;
+	bool set_clock;
 	struct manifest_vm *vms;
 	unsigned int nvms;
 };

@@ -21,19 +21,6 @@ static int dup_str(yyjson_val *obj, const char *key, char **out, struct err *e)
 	return *out ? 0 : err_sys(e, ENOMEM, "%s", key);
 }
 
-/* A string that fits into @size bytes with its NUL. */
-static int copy_str(yyjson_val *obj, const char *key, char *out, size_t size, struct err *e)
-{
-	const char *s;
-
-	if (json_str(obj, key, &s, e) < 0)
-		return -1;
-	if (strlen(s) >= size)
-		return err_set(e, ERR_FORMAT, "JSON: \"%s\" is longer than %zu bytes", key, size - 1);
-	memcpy(out, s, strlen(s) + 1);
-	return 0;
-}
-
 static int decode_args(yyjson_val *obj, struct vm *vm, struct err *e)
 {
 	size_t i, n;
@@ -92,7 +79,7 @@ static int decode_newer(yyjson_val *obj, struct vm *vm, struct err *e)
 
 static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
 {
-	const char *placement, *on_failure;
+	const char *placement, *on_failure, *transport;
 	int64_t priority, timeout;
 	bool early = false;
 
@@ -107,6 +94,10 @@ static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
 		return -1;
 	if (early)
 		vm->placement = VM_PLACE_INITRAMFS;
+	if (yyjson_obj_get(obj, "transport") &&
+	    (json_str(obj, "transport", &transport, e) < 0 ||
+	     vm_transport_parse(transport, &vm->transport, e) < 0))
+		return -1;
 	vm->priority = (int)priority;
 	vm->timeout_ms = (int)timeout;
 	return decode_newer(obj, vm, e);
@@ -147,80 +138,20 @@ static int decode_extent(yyjson_val *vm, struct manifest_vm *v, struct err *e)
 	return 0;
 }
 
-static int decode_hash(yyjson_val *obj, const char *key, uint64_t *out, struct err *e)
-{
-	uint8_t bytes[8];
-	unsigned int i;
-
-	if (json_hex(obj, key, bytes, sizeof(bytes), e) < 0)
-		return -1;
-	*out = 0;
-	for (i = 0; i < sizeof(bytes); i++)
-		*out = *out << 8 | bytes[i];
-	return 0;
-}
-
-static int decode_blob(yyjson_val *vm, struct blob_ref *b, const struct ledger_geometry *geo,
-		       struct err *e)
-{
-	yyjson_val *obj;
-
-	if (json_obj(vm, "blob", &obj, e) < 0 ||
-	    json_u64(obj, "offset", UINT64_MAX, &b->offset, e) < 0 ||
-	    json_u64(obj, "length", UINT64_MAX, &b->length, e) < 0 ||
-	    decode_hash(obj, "xxh3", &b->xxh3, e) < 0 ||
-	    json_hex(obj, "mac", b->mac, sizeof(b->mac), e) < 0)
-		return -1;
-	if (!geo) /* a running VM's own description has no state yet */
-		return 0;
-	if (!b->length || b->offset > geo->blob_size || b->length > geo->blob_size - b->offset)
-		return err_set(e, ERR_FORMAT,
-			       "its device state, %" PRIu64 " bytes at %" PRIu64
-			       ", lies outside of the ledger's %" PRIu64 " bytes for it",
-			       b->length, b->offset, geo->blob_size);
-	return 0;
-}
-
-/* Absent: an older stage, or none wanted. */
-static int decode_canary(yyjson_val *vm, const struct extent *extent, struct canary *c, struct err *e)
-{
-	uint64_t most = extent->size / 4096;
-	const char *mode;
-	yyjson_val *obj;
-
-	if (!yyjson_obj_get(vm, "canary"))
-		return 0;
-	if (json_obj(vm, "canary", &obj, e) < 0 || json_str(obj, "mode", &mode, e) < 0 ||
-	    canary_mode_parse(mode, &c->mode, e) < 0)
-		return -1;
-	if (c->mode == CANARY_NONE)
-		return 0;
-	if (most > CANARY_PAGES_MAX)
-		most = CANARY_PAGES_MAX;
-	if (decode_hash(obj, "seed", &c->seed, e) < 0 ||
-	    json_u64(obj, "pages", most, &c->pages, e) < 0 ||
-	    decode_hash(obj, "sample", &c->sample, e) < 0 ||
-	    (c->mode == CANARY_FULL && decode_hash(obj, "whole", &c->whole, e) < 0))
-		return -1;
-	if (!c->pages)
-		return err_set(e, ERR_FORMAT, "a canary without pages");
-	return 0;
-}
-
 static int decode_disk(yyjson_val *obj, struct disk *d, struct err *e)
 {
 	uint8_t fsid[8];
 
 	if (dup_str(obj, "path", &d->path, e) < 0 || json_bool(obj, "writable", &d->writable, e) < 0 ||
 	    json_bool(obj, "block", &d->is_block, e) < 0 ||
-	    copy_str(obj, "fs_uuid", d->fs_uuid, sizeof(d->fs_uuid), e) < 0 ||
+	    json_copy_str(obj, "fs_uuid", d->fs_uuid, sizeof(d->fs_uuid), e) < 0 ||
 	    json_u64(obj, "inode", UINT64_MAX, &d->inode, e) < 0 ||
 	    json_u64(obj, "size", UINT64_MAX, &d->size, e) < 0 ||
 	    json_u64(obj, "mtime_ns", UINT64_MAX, &d->mtime_ns, e) < 0)
 		return -1;
 	if (d->path[0] != '/')
 		return err_set(e, ERR_FORMAT, "disk \"%s\" is not an absolute path", d->path);
-	if (yyjson_obj_get(obj, "id") && copy_str(obj, "id", d->id, sizeof(d->id), e) < 0)
+	if (yyjson_obj_get(obj, "id") && json_copy_str(obj, "id", d->id, sizeof(d->id), e) < 0)
 		return -1;
 	/* A disk that was not identified yet has an empty one. */
 	if (d->fs_uuid[0] && json_hex(obj, "fs_uuid", fsid, sizeof(fsid), e) < 0)
@@ -285,12 +216,17 @@ static int decode_manifest_vm(yyjson_val *obj, const struct ledger_geometry *geo
 	uint64_t index;
 
 	if (json_u64(obj, "index", VM_MAX - 1, &index, e) < 0 || decode_vm(obj, &v->vm, e) < 0 ||
-	    decode_extent(obj, v, e) < 0 || decode_blob(obj, &v->blob, geo, e) < 0 ||
+	    decode_extent(obj, v, e) < 0 || manifest_decode_blob(obj, &v->blob, geo, e) < 0 ||
+	    manifest_decode_snapshot(obj, v, geo, &v->snapshot, e) < 0 ||
 	    json_bool(obj, "was_running", &v->was_running, e) < 0 ||
 	    json_bool(obj, "cpr_reboot", &v->cpr_reboot, e) < 0 || decode_disks(obj, v, e) < 0 ||
-	    decode_canary(obj, &v->extent, &v->canary, e) < 0 || decode_devices(obj, v, e) < 0)
+	    manifest_decode_canary(obj, &v->extent, &v->canary, e) < 0 ||
+	    decode_devices(obj, v, e) < 0)
 		return -1;
 	v->index = (unsigned int)index;
+	if (yyjson_obj_get(obj, "paused_tsc") &&
+	    json_u64(obj, "paused_tsc", UINT64_MAX, &v->paused_tsc, e) < 0)
+		return -1;
 	if (yyjson_obj_get(obj, "scope") && dup_str(obj, "scope", &v->scope, e) < 0)
 		return -1;
 	return 0;
@@ -314,7 +250,7 @@ static int decode_vms(yyjson_val *root, const struct ledger_geometry *geo, struc
 		struct manifest_vm *v = &m->vms[i];
 
 		m->nvms++;
-		if (copy_str(obj, "name", v->vm.name, sizeof(v->vm.name), e) < 0)
+		if (json_copy_str(obj, "name", v->vm.name, sizeof(v->vm.name), e) < 0)
 			return err_wrap(e, "VM number %zu", i);
 		if (decode_manifest_vm(obj, geo, v, e) < 0)
 			return err_wrap(e, "VM %s", v->vm.name);
@@ -363,9 +299,10 @@ static int decode(yyjson_val *root, const struct ledger_geometry *geo, struct ma
 	if (geo && memcmp(m->ledger_uuid, geo->ledger_uuid, 16))
 		return err_set(e, ERR_MISMATCH, "it belongs to another ledger");
 	if (json_uuid(root, "boot_id", m->boot_id, e) < 0 ||
-	    copy_str(root, "kernel", m->kernel, sizeof(m->kernel), e) < 0 ||
+	    json_copy_str(root, "kernel", m->kernel, sizeof(m->kernel), e) < 0 ||
 	    json_u64(root, "tsc_hz", UINT64_MAX, &m->tsc_hz, e) < 0 ||
-	    manifest_decode_regions(root, m, e) < 0 || decode_vms(root, geo, m, e) < 0)
+	    manifest_decode_regions(root, m, e) < 0 || manifest_decode_clock(root, m, e) < 0 ||
+	    decode_vms(root, geo, m, e) < 0)
 		return -1;
 	return check_together(m, geo, e);
 }

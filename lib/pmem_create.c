@@ -79,7 +79,8 @@ static int check_content(const struct pmem_raw *raw, uint64_t region_start, stru
  * comes. If a valid block stayed, the kernel would adopt it. */
 static int prepare_raw(struct pmem_nd *nd, bool force, struct err *e)
 {
-	static const uint8_t zero[PMEM_INFO_OFFSET + PMEM_INFO_SIZE];
+	/* not const: takes no room in the program */
+	static uint8_t zero[PMEM_INFO_OFFSET + PMEM_INFO_SIZE];
 	_cleanup_pmem_raw_ struct pmem_raw raw = { .fd = -1 };
 
 	if (ndctl_namespace_enable(nd->ns) < 0)

@@ -102,6 +102,9 @@ void qemu_last_words(const char *vm_name, struct err *e);
 char **qemu_argv(const struct qemu_launch *launch, int ctl_fd, int qmp_fd, struct err *e);
 void qemu_argv_free(char **argv);
 
+/** qemu_backend_in_numa() - do @vm's arguments give its RAM to -numa? */
+bool qemu_backend_in_numa(const struct vm *vm);
+
 /** qemu_pid_open() - pidfd of the process @pid if it still is the one that
  * started at @start_time; ABSENT if it has ended, another kind if that cannot
  * be told. */

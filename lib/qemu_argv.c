@@ -36,7 +36,7 @@ static void add(struct argv *a, const char *fmt, ...)
 
 /* The seed wires its backend through -numa; QEMU refuses -machine
  * memory-backend= beside that. */
-static bool backend_in_numa(const struct vm *vm)
+bool qemu_backend_in_numa(const struct vm *vm)
 {
 	char want[128];
 
@@ -65,7 +65,7 @@ static void add_memory(struct argv *a, const struct qemu_launch *launch)
 	    "align=%s%s",
 	    vm->memdev, size, launch->ram.path, vm->no_pmem ? "off" : "on", align, offset);
 	add(a, "-machine");
-	if (backend_in_numa(vm))
+	if (qemu_backend_in_numa(vm))
 		add(a, "%s", vm->machine);
 	else
 		add(a, "%s,memory-backend=%s", vm->machine, vm->memdev);

@@ -145,7 +145,7 @@ int runstate_names(char names[VM_MAX][VM_NAME_MAX + 1], struct err *e)
 int runstate_forget(const char *name, struct err *e)
 {
 	/* state.json last: while it is there the VM is known. */
-	static const char *const files[] = { "paused", "ctl.sock", "qmp.sock", "state.json" };
+	static const char *const files[] = { "paused", "clock", "ctl.sock", "qmp.sock", "state.json" };
 	char path[256];
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
@@ -154,6 +154,32 @@ int runstate_forget(const char *name, struct err *e)
 		if (unlink(path) < 0 && errno != ENOENT)
 			return err_sys(e, errno, "removing %s", path);
 	}
+	return 0;
+}
+
+int runstate_note_lag(const char *name, const struct runstate_lag *lag, struct err *e)
+{
+	char path[256], text[sizeof(lag->why) + 32], why[sizeof(lag->why)];
+	int n;
+
+	if (vm_path(path, name, "clock", e) < 0)
+		return -1;
+	n = snprintf(text, sizeof(text), "%llu %s\n", (unsigned long long)lag->ms,
+		     lag->set ? "set" : json_clean(lag->why, why, sizeof(why)));
+	return io_write_file(path, text, (size_t)n, 0600, e);
+}
+
+int runstate_read_lag(const char *name, struct runstate_lag *lag, struct err *e)
+{
+	char path[256], line[256], *end;
+
+	if (vm_path(path, name, "clock", e) < 0 || io_read_line(path, line, sizeof(line), e) < 0)
+		return -1;
+	lag->ms = strtoull(line, &end, 10);
+	if (end == line || *end != ' ')
+		return err_set(e, ERR_FORMAT, "%s makes no sense", path);
+	lag->set = !strcmp(end + 1, "set");
+	snprintf(lag->why, sizeof(lag->why), "%s", lag->set ? "" : end + 1);
 	return 0;
 }
 

@@ -62,6 +62,23 @@ _must_check_ int runstate_note_pause(const char *name, bool was_running, struct 
 _must_check_ int runstate_read_pause(const char *name, bool *was_running, struct err *e);
 _must_check_ int runstate_clear_pause(const char *name, struct err *e);
 
+/**
+ * struct runstate_lag - the note of what a jump did to a guest's wall clock,
+ *	RUN_DIR/NAME/clock
+ * @ms: how long the guest stood still
+ * @set: its guest agent has set its clock since
+ * @why: if not @set, why not
+ */
+struct runstate_lag {
+	uint64_t ms;
+	bool set;
+	char why[200];
+};
+
+_must_check_ int runstate_note_lag(const char *name, const struct runstate_lag *lag, struct err *e);
+/** runstate_read_lag() - ABSENT if the VM's QEMU was started afresh. */
+_must_check_ int runstate_read_lag(const char *name, struct runstate_lag *lag, struct err *e);
+
 /*
  * State records: what the ledger says, and RUN_DIR/NAME/record, a note of what
  * was last written in this boot. Whoever holds the DAX device can set a record

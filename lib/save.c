@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "save.h"
+#include "save_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,9 @@ static enum plan_verdict on_status(struct plan *p, yyjson_val *ret, struct err *
 	s->version = p->version;
 	s->was_running = migrate_is(ret, "status", "running");
 	s->thaw = migrate_is(ret, "status", "postmigrate");
-	if (s->was_running || s->thaw || migrate_is(ret, "status", "paused"))
+	/* prelaunch: its owner had paused it, and it was resumed from a snapshot */
+	if (s->was_running || s->thaw || migrate_is(ret, "status", "paused") ||
+	    (*s->snapshot.name && migrate_is(ret, "status", "prelaunch")))
 		return PLAN_NEXT;
 	return err_set(e, ERR_REFUSED,
 		       "QEMU says '%.40s'; only a running or a paused VM can be saved",
@@ -280,6 +282,23 @@ static const struct plan_step save_steps[] = {
 	{ "drop descriptor", drop_fd, NULL, NULL, migrate_ignore },
 };
 
+static const struct plan_step snapshot_steps[] = {
+	{ "handshake", NULL, NULL, NULL, NULL },
+	{ "query-status", ask_status, on_status, NULL, NULL },
+	{ "query-migrate", ask_migrate, on_blockers, NULL, NULL },
+	{ "capabilities", ask_caps, on_caps_or_set, NULL, NULL },
+	{ "set capabilities", set_caps, NULL, NULL, NULL },
+	{ "image", snapshot_ask, save_image_reply, NULL, NULL },
+	{ "old snapshots", snapshot_purge_begin, snapshot_purge_reply, NULL, migrate_ignore },
+	{ "stop", send_stop, on_stopped, on_stop_event, NULL },
+	{ "snapshot-save", save_snapshot_begin, save_snapshot_reply, save_snapshot_event, NULL },
+	{ "result of the snapshot", save_jobs_begin, save_jobs_reply, NULL, NULL },
+	{ "job-dismiss", save_dismiss_begin, NULL, NULL, migrate_ignore },
+	{ "flush", save_flush_begin, NULL, NULL, NULL },
+	{ "snapshot", snapshot_ask, save_made_reply, NULL, NULL },
+	{ "state after save", ask_status, save_still_reply, NULL, NULL },
+};
+
 static enum plan_verdict save_seen(struct plan *p, const char *name, yyjson_val *data, struct err *e)
 {
 	struct save *s = p->ctx;
@@ -305,8 +324,8 @@ static void set_up(struct plan *p, struct save *s, struct qmp *q, int pidfd, int
 void save_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms)
 {
 	set_up(p, s, q, pidfd, timeout_ms);
-	p->steps = save_steps;
-	p->nsteps = ARRAY_LEN(save_steps);
+	p->steps = *s->snapshot.name ? snapshot_steps : save_steps;
+	p->nsteps = *s->snapshot.name ? ARRAY_LEN(snapshot_steps) : ARRAY_LEN(save_steps);
 	p->seen = save_seen;
 	s->state_fd = s->write_fd = -1;
 	s->to.fdset = -1;
@@ -319,11 +338,14 @@ void save_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int tim
 
 static enum plan_verdict on_check(struct plan *p, yyjson_val *ret, struct err *e)
 {
-	(void)p;
-	if (migrate_is(ret, "status", "postmigrate"))
+	const struct save *s = p->ctx;
+	const char *want = *s->snapshot.name ? "paused" : "postmigrate";
+
+	if (migrate_is(ret, "status", want) ||
+	    (*s->snapshot.name && migrate_is(ret, "status", "prelaunch")))
 		return PLAN_NEXT;
-	return err_set(e, ERR_REFUSED, "QEMU says '%.40s', no longer postmigrate",
-		       migrate_text(ret, "status"));
+	return err_set(e, ERR_REFUSED, "QEMU says '%.40s', no longer %s",
+		       migrate_text(ret, "status"), want);
 }
 
 static const struct plan_step check_steps[] = {

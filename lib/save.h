@@ -3,7 +3,7 @@
 #ifndef HOLDOVER_SAVE_H
 #define HOLDOVER_SAVE_H
 
-#include "plan_migrate.h"
+#include "snapshot.h"
 
 /**
  * struct save - one VM being saved; zero it, then fill in the names and hooks
@@ -14,6 +14,9 @@
  * @saved: called when the state is complete in @state_fd and QEMU says
  *	postmigrate
  * @ctx: for the hooks
+ * @snapshot: set its name, and the state goes into a snapshot of that name in
+ *	the VM's first writable qcow2 image; result: what QEMU says of it.
+ *	@state_fd then has words only
  * @was_running: result: run state before; a VM in another state than running,
  *	paused or postmigrate (crashed, in migration) is REFUSED. One in
  *	postmigrate counts as paused by its owner; @pausing may correct that.
@@ -23,6 +26,7 @@
  * @state_len: result: bytes
  * @stopped: result: `stop` has been sent: the VM may be paused because of us
  * @resumed: result: somebody continued it after it was saved
+ * @snapshots: for save_resume_plan(): its transport is VM_STATE_SNAPSHOT
  */
 struct save {
 	const char *vm_name;
@@ -30,12 +34,14 @@ struct save {
 	void (*paused)(struct save *s);
 	void (*saved)(struct save *s);
 	void *ctx;
+	struct snapshot snapshot;
 	bool was_running;
 	bool cpr_reboot;
 	int state_fd;
 	uint64_t state_len;
 	bool stopped;
 	bool resumed;
+	bool snapshots;
 	/* private */
 	int write_fd;
 	struct migrate_uri to;
@@ -46,10 +52,11 @@ struct save {
 	unsigned int awaited;
 	unsigned int version;
 	uint64_t max_bandwidth;
+	char node[SNAPSHOT_NODE_MAX];
 };
 
 /** save_plan() - set up @p for greeting, capabilities, pause and save; ends in
- * postmigrate with the connection open.
+ * postmigrate (into a snapshot: paused) with the connection open.
  *
  * All that can be done while the VM runs is done before it is paused. QEMU
  * refuses to save a VM twice without `cont` in between; one that is found in
@@ -59,7 +66,7 @@ struct save {
 void save_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms);
 
 /** save_check_plan() - a later plan on the same connection: QEMU must still be
- * in postmigrate and have been continued by nobody (else REFUSED and
+ * in postmigrate (into a snapshot: paused) and have been continued by nobody (else REFUSED and
  * @resumed). */
 void save_check_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms);
 
@@ -68,7 +75,8 @@ void save_check_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, i
  *
  * A save that is still under way is cancelled first. At the end QEMU's
  * migration settings are as an operator expects them, so that he can move the
- * VM elsewhere. Only @vm_name and @was_running need to be known.
+ * VM elsewhere, and with @snapshots none of Holdover's is left in its images.
+ * Only @vm_name and @was_running need to be known.
  */
 void save_resume_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms,
 		      bool greeted);

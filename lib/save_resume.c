@@ -98,6 +98,13 @@ static enum plan_verdict drop_fd(struct plan *p, struct err *e)
 	return migrate_fd_drop(p, &s->to, e);
 }
 
+static enum plan_verdict purge(struct plan *p, struct err *e)
+{
+	const struct save *s = p->ctx;
+
+	return s->snapshots ? snapshot_purge_begin(p, e) : PLAN_NEXT;
+}
+
 static const struct plan_step resume_steps[] = {
 	{ "handshake", NULL, NULL, NULL, NULL },
 	{ "query-migrate", ask_migrate, on_migrate, NULL, NULL },
@@ -107,6 +114,7 @@ static const struct plan_step resume_steps[] = {
 	{ "reset capabilities", reset_caps, NULL, NULL, migrate_ignore },
 	{ "reset parameters", reset_params, NULL, NULL, migrate_ignore },
 	{ "drop descriptor", drop_fd, NULL, NULL, migrate_ignore },
+	{ "old snapshots", purge, snapshot_purge_reply, NULL, migrate_ignore },
 };
 
 void save_resume_plan(struct plan *p, struct save *s, struct qmp *q, int pidfd, int timeout_ms,

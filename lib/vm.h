@@ -25,6 +25,13 @@
  */
 enum vm_placement { VM_PLACE_SYSROOT, VM_PLACE_LATE, VM_PLACE_INITRAMFS };
 
+/**
+ * enum vm_transport - how a VM's device state crosses the jump
+ * @VM_STATE_LEDGER: as a blob in the ledger, under the ticket's MAC
+ * @VM_STATE_SNAPSHOT: as an internal snapshot of one of its qcow2 images
+ */
+enum vm_transport { VM_STATE_LEDGER, VM_STATE_SNAPSHOT };
+
 /** enum vm_on_failure - what becomes of a VM that could not be resumed */
 enum vm_on_failure { VM_FAIL_KEEP, VM_FAIL_COLD_BOOT, VM_FAIL_IGNORE };
 
@@ -63,6 +70,7 @@ enum vm_limit {
  *	-S, -incoming, -name, -chardev/-mon of its sockets)
  * @nargs: number of @args
  * @placement: see enum vm_placement
+ * @transport: see enum vm_transport
  * @on_failure: see enum vm_on_failure
  * @failure_unit: template of the unit to start when it could not be resumed,
  *	"NAME@.service"; NULL for none
@@ -87,6 +95,7 @@ struct vm {
 	char **args;
 	unsigned int nargs;
 	enum vm_placement placement;
+	enum vm_transport transport;
 	enum vm_on_failure on_failure;
 	char *failure_unit;
 	unsigned int attempts;
@@ -123,13 +132,16 @@ bool vm_unprivileged(const struct vm *vm);
 /** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
  * region, args (continuation lines allowed), placement = initramfs|sysroot|late,
+ * transport = ledger|snapshot,
  * on-failure = keep|cold-boot|ignore, on-failure-unit, attempts,
  * on-kexec = stop|hold, the limits, priority, timeout (seconds). */
 _must_check_ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e);
 
 const char *vm_placement_name(enum vm_placement p);
+const char *vm_transport_name(enum vm_transport t);
 const char *vm_on_failure_name(enum vm_on_failure f);
 _must_check_ int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e);
+_must_check_ int vm_transport_parse(const char *s, enum vm_transport *out, struct err *e);
 _must_check_ int vm_on_failure_parse(const char *s, enum vm_on_failure *out, struct err *e);
 const char *vm_on_kexec_name(enum vm_on_kexec k);
 _must_check_ int vm_on_kexec_parse(const char *s, enum vm_on_kexec *out, struct err *e);

@@ -69,6 +69,8 @@ static int set_policy(struct vm *vm, const char *key, const char *value, struct 
 
 	if (!strcmp(key, "placement"))
 		return vm_placement_parse(value, &vm->placement, e);
+	if (!strcmp(key, "transport"))
+		return vm_transport_parse(value, &vm->transport, e);
 	if (!strcmp(key, "on-failure"))
 		return vm_on_failure_parse(value, &vm->on_failure, e);
 	if (!strcmp(key, "on-failure-unit"))

@@ -11,6 +11,11 @@ static const char *const placement_names[] = {
 	[VM_PLACE_INITRAMFS] = "initramfs",
 };
 
+static const char *const transport_names[] = {
+	[VM_STATE_LEDGER] = "ledger",
+	[VM_STATE_SNAPSHOT] = "snapshot",
+};
+
 static const char *const on_failure_names[] = {
 	[VM_FAIL_KEEP] = "keep",
 	[VM_FAIL_COLD_BOOT] = "cold-boot",
@@ -41,6 +46,11 @@ const char *vm_placement_name(enum vm_placement p)
 	return placement_names[p];
 }
 
+const char *vm_transport_name(enum vm_transport t)
+{
+	return transport_names[t];
+}
+
 const char *vm_on_failure_name(enum vm_on_failure f)
 {
 	return on_failure_names[f];
@@ -53,6 +63,16 @@ int vm_placement_parse(const char *s, enum vm_placement *out, struct err *e)
 	if (i < 0)
 		return -1;
 	*out = (enum vm_placement)i;
+	return 0;
+}
+
+int vm_transport_parse(const char *s, enum vm_transport *out, struct err *e)
+{
+	int i = name_index(s, transport_names, ARRAY_LEN(transport_names), "transport", e);
+
+	if (i < 0)
+		return -1;
+	*out = (enum vm_transport)i;
 	return 0;
 }
 

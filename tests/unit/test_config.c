@@ -129,6 +129,20 @@ static void regions_have_labels(void **state)
 	refuse("[regions]\na!b = 1G!4G\n", 2, "label", NULL, NULL);
 }
 
+static void the_clock_is_one_of_two(void **state)
+{
+	_cleanup_config_ struct config c = { 0 };
+
+	(void)state;
+	load("[kexec]\nhost-clock = tsc\n", &c);
+	assert_true(c.clock_by_tsc);
+	config_free(&c);
+	load("[kexec]\nhost-clock = rtc\n", &c);
+	assert_false(c.clock_by_tsc);
+	config_free(&c);
+	refuse("[kexec]\nhost-clock = sun\n", 2, "host-clock", "'sun'", "rtc");
+}
+
 static void canaries_are_one_of_three(void **state)
 {
 	_cleanup_config_ struct config c = { 0 };
@@ -327,6 +341,7 @@ int main(void)
 		CASE(every_key_is_read),
 		CASE(unknown_names_are_errors),
 		CASE(regions_have_labels),
+		CASE(the_clock_is_one_of_two),
 		CASE(canaries_are_one_of_three),
 		CASE(lines_that_say_nothing_are_errors),
 		CASE(a_key_given_twice_is_an_error),

@@ -28,6 +28,21 @@ static const struct canary full = { .mode = CANARY_FULL,
 				    .whole = UINT64_MAX };
 static const struct canary sampled = { .mode = CANARY_SAMPLE, .pages = 1, .sample = 7 };
 
+static void save_elsewhere(struct manifest_vm *v)
+{
+	v->vm.transport = VM_STATE_SNAPSHOT;
+	v->snapshot = (struct snapshot){ .image = "/srv/a \"b\".img",
+					 .name = "holdover.9.0123abcd",
+					 .id = "1",
+					 .state_size = 333081,
+					 .date_sec = 1795559934,
+					 .date_nsec = 176000,
+					 .clock_sec = 17,
+					 .clock_nsec = 513971070,
+					 .incoming = true };
+	v->paused_tsc = 1ULL << 63;
+}
+
 /* Two VMs on the fixture's device, made of static strings: never freed. */
 static void sample(struct manifest *m)
 {
@@ -74,6 +89,7 @@ static void sample(struct manifest *m)
 	vms[1].extent.name[2] = '\0';
 	vms[1].extent.offset = 8 << 20;
 	vms[1].blob.offset = 4096;
+	save_elsewhere(&vms[0]);
 	vms[1].was_running = false;
 	vms[1].cpr_reboot = true;
 	vms[1].disks = NULL;
@@ -86,6 +102,7 @@ static void sample(struct manifest *m)
 	memset(m->boot_id, 0xb0, 16);
 	strcpy(m->kernel, "6.12.0-1-amd64");
 	m->tsc_hz = 2994374000;
+	m->clock = (struct clock_pair){ 77, 1795559934000000001ULL, true };
 	m->vms = vms;
 	m->nvms = 2;
 }
@@ -104,6 +121,9 @@ static void same_vm(const struct manifest_vm *a, const struct manifest_vm *b)
 		assert_string_equal(a->vm.args[i], b->vm.args[i]);
 	assert_null(a->vm.args[i]);
 	assert_int_equal(a->vm.placement, b->vm.placement);
+	assert_int_equal(a->vm.transport, b->vm.transport);
+	assert_memory_equal(&a->snapshot, &b->snapshot, sizeof(a->snapshot));
+	assert_true(a->paused_tsc == b->paused_tsc);
 	assert_int_equal(a->vm.on_failure, b->vm.on_failure);
 	assert_int_equal(a->vm.priority, b->vm.priority);
 	assert_int_equal(a->vm.timeout_ms, b->vm.timeout_ms);
@@ -141,6 +161,8 @@ static void what_goes_in_comes_out(void **state)
 	assert_ok(manifest_encode(&m, &json, &e), e);
 	assert_ok(manifest_decode(&json, &geo, &got, &e), e);
 	assert_true(got.generation == 9 && got.tsc_hz == m.tsc_hz);
+	assert_true(got.clock.tsc == 77 && got.clock.trusted && !got.set_clock);
+	assert_true(got.clock.realtime_ns == m.clock.realtime_ns);
 	assert_memory_equal(got.ledger_uuid, m.ledger_uuid, 16);
 	assert_memory_equal(got.boot_id, m.boot_id, 16);
 	assert_string_equal(got.kernel, m.kernel);
@@ -255,6 +277,11 @@ static const struct edit edits[] = {
 	{ "6.12.0", "6.12.0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	  ERR_FORMAT, "kernel" },
 	{ "2994374000", "\"fast\"", ERR_FORMAT, "tsc_hz" },
+	{ "\"tsc\":77", "\"tsc\":-1", ERR_FORMAT, "tsc" },
+	{ "\"set\":false", "\"set\":0", ERR_FORMAT, "set" },
+	{ "\"realtime_ns\":17", "\"realtime_ns\":97", ERR_FORMAT, "realtime_ns" },
+	{ "\"clock\":{", "\"watch\":{", ERR_NONE, "" },
+	{ "\"paused_tsc\":", "\"paused_tsc\":-", ERR_FORMAT, "paused_tsc" },
 	{ "\"name\":\"db1\"", "\"name\":\"b\"", ERR_FORMAT, "same name" },
 	{ "\"name\":\"db1\"", "\"name\":\"../b\"", ERR_FORMAT, "../b" },
 	{ "\"name\":\"db1\"", "\"name\":\"\"", ERR_FORMAT, "name" },
@@ -288,6 +315,14 @@ static const struct edit edits[] = {
 	  "lies outside" },
 	{ "\"xxh3\":\"01", "\"xxh3\":\"0", ERR_FORMAT, "xxh3" },
 	{ "\"mac\":\"c3", "\"mac\":\"c3c3", ERR_FORMAT, "mac" },
+	{ "\"transport\":\"snapshot\"", "\"transport\":\"pigeon\"", ERR_FORMAT, "pigeon" },
+	{ "\"transport\":\"snapshot\"", "\"transport\":\"ledger\"", ERR_NONE, "" },
+	{ "\"snapshot\":{", "\"other\":{", ERR_FORMAT, "snapshot" },
+	{ "\"image\":\"/", "\"image\":\"", ERR_FORMAT, "makes no sense" },
+	{ "\"name\":\"holdover.9", "\"name\":\"\\\"9", ERR_FORMAT, "makes no sense" },
+	{ "\"name\":\"holdover.9.0123abcd\"", "\"name\":\"\"", ERR_FORMAT, "makes no sense" },
+	{ "\"state_size\":333081", "\"state_size\":0", ERR_FORMAT, "makes no sense" },
+	{ "\"incoming\":true", "\"incoming\":1", ERR_FORMAT, "incoming" },
 	{ "\"was_running\":true", "\"was_running\":1", ERR_FORMAT, "was_running" },
 	{ "\"cpr_reboot\":false,", "", ERR_FORMAT, "cpr_reboot" },
 	{ "\"path\":\"/", "\"path\":\"", ERR_FORMAT, "absolute" },

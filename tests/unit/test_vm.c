@@ -180,13 +180,14 @@ static void every_key_is_read(void **state)
 
 	(void)state;
 	load("[vm]\nqemu = /opt/q\nmachine = pc-q35-10.0,smm=off\nmemory = 4G\nmemdev = dimm0\n"
-	     "placement = initramfs\non-failure = keep\npriority = 0\ntimeout = 5\n",
+	     "placement = initramfs\ntransport = snapshot\non-failure = keep\npriority = 0\ntimeout = 5\n",
 	     &vm);
 	assert_string_equal(vm.qemu, "/opt/q");
 	assert_string_equal(vm.machine, "pc-q35-10.0,smm=off");
 	assert_int_equal(vm.memory, 4ULL << 30);
 	assert_string_equal(vm.memdev, "dimm0");
 	assert_int_equal(vm.placement, VM_PLACE_INITRAMFS);
+	assert_int_equal(vm.transport, VM_STATE_SNAPSHOT);
 	assert_int_equal(vm.on_failure, VM_FAIL_KEEP);
 	assert_int_equal(vm.priority, 0);
 	assert_int_equal(vm.timeout_ms, 5000);
@@ -298,6 +299,8 @@ static void bad_values_name_their_key(void **state)
 	refuse("[vm]\nmemory = 2M\nqemu = qemu-kvm\n", 0, "qemu: ", "'qemu-kvm'");
 	refuse("[vm]\nmemory = 2M\nmachine =\n", 0, "machine", NULL);
 	refuse("[vm]\nmemory = 2M\nmemdev = a,share=off\n", 0, "memdev: ", "'a,share=off'");
+	refuse("[vm]\nmemory = 2M\ntransport = pigeon\n", 3, "transport: 'pigeon'",
+	       "ledger, snapshot");
 	refuse("[vm]\nmemory = 2M\nplacement = early\n", 3, "placement: 'early'", "sysroot, late");
 	refuse("[vm]\nmemory = 2M\non-failure-unit = pager.service\n", 0, "on-failure-unit",
 	       "NAME@.service");
