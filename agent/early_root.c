@@ -16,23 +16,44 @@
 /* Deeper than any root has its libraries; bounds the recursion. */
 #define DEPTH_MAX 32
 
+/* systemd makes /usr read-only in the initramfs: then the memory is needed twice
+ * until switch-root. */
+static int drop(int from, const char *name, struct err *e)
+{
+	if (unlinkat(from, name, 0) < 0 && errno != EROFS)
+		return err_sys(e, errno, "removing %s", name);
+	return 0;
+}
+
+/* By an attempt that was cut short, which may have left a QEMU that runs it. */
+static bool was_moved(int to, const char *name, const struct stat *st)
+{
+	struct stat old;
+
+	return fstatat(to, name, &old, AT_SYMLINK_NOFOLLOW) == 0 && old.st_size == st->st_size &&
+		old.st_mtim.tv_sec == st->st_mtim.tv_sec &&
+		old.st_mtim.tv_nsec == st->st_mtim.tv_nsec;
+}
+
 static int move_file(int from, int to, const char *name, const struct stat *st, struct err *e)
 {
 	const struct timespec times[] = { st->st_atim, st->st_mtim };
-	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_close_ int out =
-		openat(to, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	_cleanup_close_ int in = -1, out = -1;
 	ssize_t n;
 
+	if (was_moved(to, name, st))
+		return drop(from, name, e);
+	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	out = openat(to, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (in < 0 || out < 0)
 		return err_sys(e, errno, "copying %s", name);
 	do
 		n = sendfile(out, in, NULL, 1 << 20);
 	while (n > 0 || (n < 0 && errno == EINTR));
 	/* The image has taken the right to execute away. */
-	if (n < 0 || fchmod(out, 0755) < 0 || futimens(out, times) < 0 || unlinkat(from, name, 0) < 0)
+	if (n < 0 || fchmod(out, 0755) < 0 || futimens(out, times) < 0)
 		return err_sys(e, errno, "copying %s", name);
-	return 0;
+	return drop(from, name, e);
 }
 
 static int move_link(int from, int to, const char *name, struct err *e)
@@ -43,9 +64,9 @@ static int move_link(int from, int to, const char *name, struct err *e)
 	if (n < 0)
 		return err_sys(e, errno, "reading the link %s", name);
 	target[n] = '\0';
-	if ((symlinkat(target, to, name) < 0 && errno != EEXIST) || unlinkat(from, name, 0) < 0)
+	if (symlinkat(target, to, name) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "copying the link %s", name);
-	return 0;
+	return drop(from, name, e);
 }
 
 static int move_dir(int from, int to, int depth, struct err *e);
@@ -93,7 +114,8 @@ static int move_dir(int from, int to, int depth, struct err *e)
 	return errno ? err_sys(e, errno, "listing a folder") : 0;
 }
 
-/* Not with what is mounted in them: /run holds @target itself. */
+/* /run not with what is mounted in it, @target among it, now or later: the host
+ * would see all of it twice. */
 static int bind_one(const char *target, const char *dir, struct err *e)
 {
 	bool deep = strcmp(dir, "/run") != 0;
@@ -105,6 +127,8 @@ static int bind_one(const char *target, const char *dir, struct err *e)
 		return err_sys(e, errno, "making %s", to);
 	if (mount(dir, to, NULL, MS_BIND | (deep ? MS_REC : 0), NULL) < 0)
 		return err_sys(e, errno, "binding %s to %s", dir, to);
+	if (!deep && mount(NULL, to, NULL, MS_PRIVATE, NULL) < 0)
+		return err_sys(e, errno, "making %s private", to);
 	return 0;
 }
 

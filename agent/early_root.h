@@ -14,7 +14,8 @@
  *
  * The initramfs is emptied at switch-root, and a process that has its root
  * there is left with an empty one. A tmpfs below /run goes along instead. Files
- * are moved, one by one, so that the memory is needed once. If @target is such a
+ * are moved, one by one, so that the memory is needed once, or copied if @tree is
+ * read-only. If @target is such a
  * root already, only what is still under @tree is moved. ABSENT without @tree.
  */
 _must_check_ int early_root_make(const char *tree, const char *target, struct err *e);

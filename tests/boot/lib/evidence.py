@@ -133,6 +133,12 @@ def check_disk(image, seen):
     return len(seen)
 
 
+def whole_disk(machine, name, out):
+    """A disk of the outer machine as a raw file, after the machine has ended."""
+    subprocess.run(["qemu-img", "convert", "-O", "raw", f"{machine.logs}/{name}.qcow2", out], check=True)
+    return out
+
+
 def extract(machine, path, out):
     """Copies a file out of the host's root file system, after the outer machine has ended."""
     raw = out + ".root"

@@ -23,7 +23,7 @@ timeout = {timeout}
 args = -kernel /var/lib/vms/vmlinux -initrd /var/lib/vms/initrd
 args = -append "console=ttyS0 quiet mitigations=off tsc=reliable {lean} nonce={nonce:016x} tick_ms={tick_ms}"
 args = -chardev pipe,id=console,path=/dev/virtio-ports/guest.{port} -serial chardev:console
-args = -drive file=/var/lib/vms/{name}.img,format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk
+args = -drive file={disk},format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk
 {args}"""
 
 # qboot starts it in a few milliseconds, where SeaBIOS takes a second of a machine that is emulated twice.
@@ -34,7 +34,7 @@ timeout = {timeout}
 {more}args = -accel tcg,thread=single,tb-size=8 -cpu qemu64 -smp 1 -nodefaults -display none -bios qboot.rom
 args = -kernel /var/lib/vms/bare -append "nonce={nonce:016x} tick_ms={tick_ms} words={words}"
 args = -chardev pipe,id=console,path=/dev/virtio-ports/guest.{port} -serial chardev:console
-args = -drive file=/var/lib/vms/{name}.img,format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk
+args = -drive file={disk},format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk
 {args}"""
 
 
@@ -44,23 +44,26 @@ class NotJumped(Exception):
 
 class Guest:
     """A VM and what it says. memory, tick_ms: None for what suits its kind. more: lines for its file before the
-    arguments, args: lines after them. words: how much of each chunk of its memory area is in use (bare guests)."""
+    arguments, args: lines after them. words: how much of each chunk of its memory area is in use (bare guests). bare: no
+    operating system, None for what suits the host. disk: its disk, a file in the host that is made, or a device."""
 
     def __init__(self, host, name, port=None, memory=None, tick_ms=250, more="", args="", nonce=None, words=4096,
-                 timeout=120):
+                 timeout=120, bare=None, disk=None):
         self.host, self.name, self.port = host, name, port or name
         self.nonce = secrets.randbits(64) if nonce is None else nonce
         self.stream = host.machine.guests[self.port]
-        bare = host.machine.kind.bare
+        bare = host.machine.kind.bare if bare is None else bare
+        self.disk = disk or f"/var/lib/vms/{name}.img"
         self.words = words if bare else evidence.WORDS
         self.config = (BARE if bare else CONFIG).format(
-            name=name, port=self.port, memory=memory or ("16M" if bare else "192M"), lean=LEAN, nonce=self.nonce,
+            disk=self.disk, port=self.port, memory=memory or ("16M" if bare else "192M"), lean=LEAN, nonce=self.nonce,
             tick_ms=tick_ms, more=more, args=args, words=words, timeout=timeout)
 
     def define(self):
         control = self.host.machine.control
         control.put(f"/etc/holdover/vms.d/{self.name}.conf", self.config)
-        control.run(f"truncate -s 64M /var/lib/vms/{self.name}.img")
+        if not self.disk.startswith("/dev/"):
+            control.run(f"truncate -s 64M {self.disk}")
 
     def run(self, timeout=90):
         return self.host.holdover(f"run {self.name}", timeout)
@@ -204,7 +207,11 @@ class Host:
         """After power_off(): every record that every guest says to have written is on its disk."""
         count = 0
         for guest in self.guests:
-            image = evidence.extract(self.machine, f"/var/lib/vms/{guest.name}.img", f"{out_dir}/{guest.name}.img")
+            out = f"{out_dir}/{guest.name}.img"
+            if guest.disk.startswith("/dev/disk/by-id/virtio-"):
+                image = evidence.whole_disk(self.machine, guest.disk.rpartition("virtio-")[2], out)
+            else:
+                image = evidence.extract(self.machine, guest.disk, out)
             count += evidence.check_disk(image, guest.check())
         return count
 

@@ -9,8 +9,9 @@ import dataclasses
 from . import paths
 
 # tsc=reliable: the clock watchdog's switch to another clock source patches running code, which the emulator gets
-# wrong now and then (an int3 oops).
-COMMON = "console=ttyS0 panic=1 mitigations=off tsc=reliable"
+# wrong now and then (an int3 oops). rd.holdover.wait: a QEMU takes seconds here to load a state, and what the boot
+# would do beside it makes both slower.
+COMMON = "console=ttyS0 panic=1 mitigations=off tsc=reliable rd.holdover.wait=60"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,8 @@ from .memory import Memory
 from .qmp import Qmp, QmpError
 from .stream import Stream
 
+DISK_SIZE = "256M"       # of the two further disks of a Debian
+
 
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)       # PR_SET_PDEATHSIG
@@ -27,12 +29,13 @@ class Machine:
     """One outer QEMU. Use as a context manager: it ends what it started, and nothing else.
 
     kind: of the nested host (hosts.py). regions: its persistent ranges, if not the kind's own. more: further words for
-    the outer QEMU. Without a template its RAM is at hand as .ram (memory.py).
+    the outer QEMU. files: raw image that a Debian's third disk lies over (tests/boot/image --files). Without a template its RAM is at hand as .ram (memory.py).
     """
 
-    def __init__(self, logs, append="", smp=1, memory=None, template=None, kind=None, regions=None, more=()):
+    def __init__(self, logs, append="", smp=1, memory=None, template=None, kind=None, regions=None, more=(),
+                 files=None):
         kind = kind or hosts.kind("debian", template.suite if template else paths.SUITE)
-        self.logs, self.kind, self.more = logs, kind, more
+        self.logs, self.kind, self.more, self.files = logs, kind, more, files
         self.regions = kind.regions if regions is None else regions
         os.makedirs(logs, exist_ok=True)
         # Unix socket paths are short, and build trees may be deep.
@@ -61,6 +64,15 @@ class Machine:
     def _log(self, name):
         return os.path.join(self.logs, name)
 
+    def _disk(self, name, backing):
+        """A disk beside the root's, known in the host as /dev/disk/by-id/virtio-NAME: empty, or over a raw image of
+        this size. Every machine has it, so that all can start from one saved state."""
+        path = os.path.join(self.logs, f"{name}.qcow2")
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *(("-b", backing, "-F", "raw") if backing else ()), path,
+                        DISK_SIZE], check=True)
+        return ("-drive", f"file={path},format=qcow2,if=none,id={name},cache=unsafe",
+                "-device", f"virtio-blk-pci,drive={name},serial={name}")
+
     def _arguments(self):
         chosen = accel.chosen()
         out = [*qemu.command(), "-M", "q35", "-accel", chosen, "-cpu", accel.cpu(chosen), "-smp", str(self.smp),
@@ -71,6 +83,7 @@ class Machine:
                "-qmp", f"unix:{self._sock('qmp')},server=on,wait=off",
                "-drive", f"file={self.disk},format=qcow2,if=none,id=root,cache=unsafe",
                "-device", "virtio-blk-pci,drive=root,serial=root",
+               *([] if self.kind.bare else [*self._disk("extra", None), *self._disk("files", self.files)]),
                "-device", "virtio-serial-pci,id=ports"]
         ports = ["org.holdover.control"] + [f"guest.{n}" for n in self.kind.ports]
         for number, port in enumerate(ports, 1):

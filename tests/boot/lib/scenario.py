@@ -7,6 +7,7 @@ tests/boot/NN-NAME/scenario.py has a docstring whose first line says what is sho
     SUITE = "bookworm"      the Debian of its nested host, if it is not trixie
     HOST = "mini"           with TEMPLATE = None: which kind of host (hosts.py); default "debian"
     MACHINE = {...}         likewise: more for the Machine, such as regions=("128M!1G", "64M!1280M")
+    FILES = True            its third disk has tests/boot/image's other initramfs images
     TIMEOUT = 300           seconds, for a machine that has the time (run-all stretches it)
     def run(t): ...         t is a Scenario
 
@@ -70,11 +71,13 @@ class Scenario:
             raise Failed(f"{what}: {e}") from e
         self.ok(f"{what} ({time.monotonic() - begin:.1f} s)")
 
-    def jump(self, running, what="the jump"):
-        """holdover kexec --now; so many VMs run on. Returns the outer time at which the old kernel was last heard."""
-        with self.step(f"{what}: the agent resumes {running} of {running}"):
-            moment, done = self.host.jump()
-            want = {"vms": running, "running": running, "failed": 0, "kept": 0}
+    def jump(self, running, what="the jump", command="kexec --now", vms=None):
+        """holdover kexec --now; so many VMs run on of all, or of so many, the others being left to a later placement.
+        Returns the outer time at which the old kernel was last heard."""
+        vms = running if vms is None else vms
+        with self.step(f"{what}: the agent resumes {running} of {vms}"):
+            moment, done = self.host.jump(command)
+            want = {"vms": vms, "running": running, "failed": 0, "kept": vms - running}
             if {k: done[k] for k in want} != want:
                 raise Failed(f"DONE says {done}")
         return moment
@@ -152,6 +155,10 @@ def suite_of(module):
     return getattr(module, "SUITE", paths.SUITE)
 
 
+def wants_files(module):
+    return getattr(module, "FILES", False)
+
+
 def run_scenario(name):
     module = load(name)
     template = None
@@ -159,8 +166,10 @@ def run_scenario(name):
         template = Template(full(module.TEMPLATE, suite_of(module)))
         if not template.valid():
             raise Failed(f"template {template.name} was not built")
+    files = paths.host(suite_of(module), "files.ext4") if wants_files(module) else None
     kind = hosts.kind(getattr(module, "HOST", "debian"), suite_of(module))
-    with Machine(paths.boot("logs", name), template=template, kind=kind, **getattr(module, "MACHINE", {})) as machine:
+    with Machine(paths.boot("logs", name), template=template, kind=kind, files=files,
+                 **getattr(module, "MACHINE", {})) as machine:
         t = Scenario(name, machine)
         if template:
             t.host.adopt(template.meta["guests"])
