@@ -100,6 +100,21 @@ static void the_same_again(void **state)
 	assert_true(b.at_start.n >= 5);
 }
 
+/* As after a jump: or the next one would be refused. */
+static void the_same_when_it_is_resumed(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	qmp_close(&b.q);
+	real_qemu_end(&b.qemu);
+	real_qemu_start(&b.qemu, &b.vm, true, devices);
+	qmp_init(&b.q, steal_fd(&b.qemu.ctl));
+	assert_int_equal(qmp_handshake(&b.q, TIMEOUT, NULL, &e), 0);
+	if (check(&e) < 0)
+		fail_msg("%s", e.msg);
+}
+
 static void hot_plugged_and_unplugged(void **state)
 {
 	struct err e = { 0 };
@@ -169,9 +184,13 @@ int main(void)
 {
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(the_same_again), CASE(hot_plugged_and_unplugged),
-		CASE(unplugged),      CASE(live_snapshot),
-		CASE(another_disc),   CASE(unknown_passes),
+		CASE(the_same_again),
+		CASE(the_same_when_it_is_resumed),
+		CASE(hot_plugged_and_unplugged),
+		CASE(unplugged),
+		CASE(live_snapshot),
+		CASE(another_disc),
+		CASE(unknown_passes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
