@@ -8,6 +8,8 @@
 #include "unit.h"
 #include "unit_message.h"
 
+#define NUDGE_MS 100
+
 const char *unit_manager_socket = "/run/systemd/private";
 
 void unit_message_drop(DBusMessage **m)
@@ -91,6 +93,33 @@ DBusMessage *unit_manager_next(struct unit_manager *m, int64_t until, struct err
 	}
 }
 
+/* systemd 262 leaves a message lying that has come with the end of the
+ * authentication, in one piece, until something more comes. */
+static void nudge(struct unit_manager *m)
+{
+	_cleanup_message_ DBusMessage *ping = unit_msg_ping();
+
+	if (ping)
+		dbus_connection_send(m->conn, ping, NULL);
+}
+
+/* The next message, and a nudge in between where none comes. */
+static DBusMessage *next_or_nudge(struct unit_manager *m, struct err *e)
+{
+	for (;;) {
+		int64_t until = io_now_ms() + NUDGE_MS;
+		DBusMessage *msg;
+
+		if (until >= m->deadline)
+			return unit_manager_next(m, m->deadline, e);
+		msg = unit_manager_next(m, until, e);
+		if (msg || e->kind != ERR_TIMEOUT)
+			return msg;
+		err_clear(e);
+		nudge(m);
+	}
+}
+
 DBusMessage *unit_manager_call(struct unit_manager *m, DBusMessage *msg, struct err *e)
 {
 	dbus_uint32_t serial;
@@ -100,7 +129,7 @@ DBusMessage *unit_manager_call(struct unit_manager *m, DBusMessage *msg, struct 
 		return NULL;
 	}
 	for (;;) {
-		DBusMessage *reply = unit_manager_next(m, m->deadline, e);
+		DBusMessage *reply = next_or_nudge(m, e);
 
 		if (!reply || dbus_message_get_reply_serial(reply) == serial)
 			return reply;

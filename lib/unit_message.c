@@ -151,6 +151,15 @@ DBusMessage *unit_msg_property(const char *path, const char *interface, const ch
 			    interface, name);
 }
 
+DBusMessage *unit_msg_ping(void)
+{
+	DBusMessage *msg = method("org.freedesktop.DBus.Peer", "Ping");
+
+	if (msg)
+		dbus_message_set_no_reply(msg, TRUE);
+	return msg;
+}
+
 DBusMessage *unit_msg_version(void)
 {
 	return with_strings(method("org.freedesktop.DBus.Properties", "Get"), SYSTEMD_MANAGER,

@@ -26,6 +26,7 @@ struct unit_scope {
 DBusMessage *unit_msg_start(const struct unit_scope *s);
 DBusMessage *unit_msg_reset_failed(const char *name);
 DBusMessage *unit_msg_version(void);
+DBusMessage *unit_msg_ping(void); /* that wants no answer */
 DBusMessage *unit_msg_start_unit(const char *name, const char *mode);
 DBusMessage *unit_msg_property(const char *path, const char *interface, const char *name);
 
