@@ -318,7 +318,7 @@ fuzz-smoke: $(fuzzers)
 
 # Every boot scenario, also those that do not fit into CI's time.
 check-all: packages
-	+$(Q)BOOT_ARGS=--all BOOT_TIMEOUT=7200 tests/check all
+	+$(Q)BOOT_ARGS=--all BOOT_TIMEOUT=7200 SYSTEMD_SUITES="trixie bookworm testing" tests/check all
 
 cycles: all
 	$(Q)tests/boot/cycles

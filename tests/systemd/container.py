@@ -37,6 +37,37 @@ mount -t tmpfs -o mode=755 dev dev
 for node in null zero random urandom full; do touch "dev/$node"; mount --bind "/dev/$node" "dev/$node"; done
 exec chroot . /usr/bin/env -i container=holdover-test PATH=/usr/sbin:/usr/bin /usr/lib/systemd/systemd --system
 """
+# The same as an initramfs, with another overlay as the real root.
+SWITCH = r"""
+set -e
+mount -t tmpfs -o mode=755 scratch "$DIR"
+for root in root sysroot; do
+	mkdir "$DIR/$root" "$DIR/upper-$root" "$DIR/work-$root"
+	mount -t overlay -o "lowerdir=$BASE,upperdir=$DIR/upper-$root,workdir=$DIR/work-$root" overlay "$DIR/$root"
+	mkdir "$DIR/$root/bench"
+	mount --bind "$DIR.bench" "$DIR/$root/bench"
+	tar -xf "$DIR.bench/installed.tar" -C "$DIR/$root"
+done
+cd "$DIR/root"
+mkdir -p sysroot
+mount --rbind "$DIR/sysroot" sysroot
+echo 'ID=initrd' >etc/initrd-release
+install -m755 usr/sbin/holdover-agent -D usr/lib/holdover/holdover-agent
+install -m644 "$TOP/dracut-module/50holdover/holdover-agent.service" usr/lib/systemd/system/
+mkdir -p etc/systemd/system/initrd.target.wants
+ln -s /usr/lib/systemd/system/holdover-agent.service etc/systemd/system/initrd.target.wants/
+install -m400 "$DIR.bench/ticket" holdover.ticket
+mount -t proc proc proc
+mount --bind "$DIR.bench/boot_id" proc/sys/kernel/random/boot_id
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 run run
+mount -t tmpfs -o mode=755 dev dev
+for node in null zero random urandom full; do touch "dev/$node"; mount --bind "/dev/$node" "dev/$node"; done
+cp --sparse=always "$DIR.bench/dax0.0" dev/dax0.0
+chmod 666 dev/dax0.0
+exec chroot . /usr/bin/env -i container=holdover-test PATH=/usr/sbin:/usr/bin /usr/lib/systemd/systemd --system
+"""
 # What a container has no use for, and what waits for hardware.
 MASKED = ("systemd-logind.service", "getty.target", "console-getty.service", "ndctl-monitor.service", "cxl-monitor.service",
           "systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
@@ -57,24 +88,40 @@ class Container:
         self.pid = self.process = None
 
     def __enter__(self):
-        os.makedirs(self.directory, exist_ok=True)
         shutil.rmtree(self.bench, ignore_errors=True)
         os.makedirs(self.bench)
-        env = {**os.environ, "DIR": self.directory, "BASE": self.base}
+        return self.start(START)
+
+    def start(self, script):
+        os.makedirs(self.directory, exist_ok=True)
+        env = {**os.environ, "DIR": self.directory, "BASE": self.base, "TOP": TOP}
         with open(self.directory + ".log", "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 ["unshare", "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup", "--fork", "--kill-child",
-                 "bash", "-c", START], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                 "bash", "-c", script], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))
         self.wait(lambda: self._find() and self.sh("systemctl is-system-running", None).stdout.strip() in
                   ("running", "degraded"), 60, "systemd is up")
         return self
 
     def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
         if self.pid and self.alive():
             os.kill(self.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
+
+    def switch_root(self):
+        """The power of this host goes; it comes back as a kernel with an initramfs that a jump led to. Returns in its
+        complete system, on whose way the agent has run and switch-root was passed."""
+        self.sh("cp /dev/dax0.0 /bench/dax0.0; tail -c 384 /bench/kexec/initrd | head -c 192 >/bench/ticket; "
+                "echo 99999999-8888-4777-8666-555555555555 >/bench/boot_id; chmod 777 /bench; chmod 666 /bench/score; "
+                "tar -C / -cf /bench/installed.tar usr/sbin/holdover usr/sbin/holdover-agent usr/sbin/qemu usr/sbin/qemu-as "
+                "usr/lib/systemd/system etc/systemd/system etc/holdover boot/vmlinuz-t boot/initrd-t boot/config-t")
+        self.stop()
+        self.start(SWITCH)
 
     def alive(self):
         return self.process.poll() is None
