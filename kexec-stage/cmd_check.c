@@ -50,6 +50,7 @@ static void run_checks(struct preflight *p, struct host *h, const struct app *ap
 		preflight_add(p, FINDING_FAIL, "target", "%s", e.msg);
 	else
 		preflight_target(p, &t);
+	preflight_kexec_target(p, FINDING_WARN);
 	preflight_replacers(p, "");
 	err_clear(&e);
 	if (host_open_ledger(h, &e) < 0) {

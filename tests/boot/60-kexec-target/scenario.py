@@ -31,6 +31,7 @@ def run(t):
         with t.step(f"in order: {text}"):
             at, _, _ = t.machine.serial.wait(text, 1, at)
     t.host.wait_multi_user(since)
+    t.machine.run("systemctl start holdover-guests.service", 120)
     vm = t.host.vm("bare")
     t.equal((vm["state"], vm["record"]), ("running", "RUNNING"), "it runs in the complete system")
     t.equal(t.machine.run("ls /run/holdover/armed /run/holdover/ticket /var/lib/holdover/ticket 2>/dev/null", ok=None).out, "",

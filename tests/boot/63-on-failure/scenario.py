@@ -36,6 +36,7 @@ def run(t):
     _, done = t.host.jump("kexec --now")
     t.equal((done["vms"], done["running"]), (4, 1), "the agent resumes the one whose disk is whole, and leaves the rest")
     t.host.wait_multi_user(since)
+    t.machine.run("systemctl start holdover-guests.service", 120)
     seen = {vm["name"]: (vm["state"] == "running", vm["record"]) for vm in t.host.json("status")["vms"]}
     t.equal(seen, {"kept": (False, seen["kept"][1]), "fresh": (True, "CONSUMED"), "gone": (False, "CONSUMED"),
                    "well": (True, "RUNNING")}, "what on-failure says has been done")

@@ -11,6 +11,7 @@ def run(t):
     t.host.bare_vm("bare")
     since = faults.jump_into(t, "qemu_connected") + 1
     t.host.wait_multi_user(since)
+    t.machine.run("systemctl start holdover-guests.service", 120)
     t.equal(t.machine.serial.matching(DONE, since), [], "the agent never came to its end")
     t.true(t.machine.serial.matching("Failed to start holdover-agent.service|holdover-agent.service: (Failed|Main process exited)",
                                      since), "systemd saw its unit fail")

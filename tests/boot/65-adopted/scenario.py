@@ -20,6 +20,7 @@ def run(t):
     since = t.machine.serial.mark()
     t.host.jump("kexec --now")
     t.host.wait_multi_user(since)
+    t.machine.run("systemctl start holdover-guests.service", 120)
     limits(t, "after the jump")
     found = t.machine.run("journalctl -b -t holdover-bare -o short-monotonic").out
     t.true(WORDS in found, "the journal has the words of the QEMU that the initramfs started", found)

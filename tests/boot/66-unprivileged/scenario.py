@@ -14,6 +14,7 @@ def run(t):
     t.equal((done["vms"], done["running"]), (1, 1), "the agent resumes it")
     pid = int(t.machine.run("sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p' /run/holdover/bare/state.json").out)
     t.host.wait_multi_user(since)
+    t.machine.run("systemctl start holdover-guests.service", 120)
     for word in ("", "daemon-reexec", "isolate multi-user.target"):
         t.machine.run(f"systemctl {word}" if word else "true", 120)
         vm = t.host.vm("bare")

@@ -30,6 +30,7 @@ def jumped(t, words, mark):
     _, done = t.host.jump(words)
     t.equal((done["vms"], done["running"]), (1, 1), f"`holdover {words}` carries the VM over")
     t.host.wait_multi_user(since)
+    t.machine.run("systemctl start holdover-guests.service", 120)
     t.true(mark in t.machine.run("cat /proc/cmdline").out.split(), f"into the kernel with {mark}")
 
 
