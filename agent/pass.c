@@ -34,6 +34,9 @@
 #define DEADLINE_GRACE_S 5
 /* Somebody who only looks at the state holds it for a moment. */
 #define LOCK_WAIT_MS 5000
+/* Of the time of the first pass a quarter is QEMU's: a disk that comes later would
+ * only cost an attempt. */
+#define LOAD_SHARE 4
 
 /* Static, for on_deadline() to read. */
 static struct restore_report report;
@@ -217,7 +220,8 @@ static int resume(const struct pass *p, struct restore *r, struct err *e)
 		if (look(p, r, e) < 0)
 			return -1;
 		again = p->who == RESTORE_EARLY ?
-			disk_wait(r, &report, r->deadline, BEGUN_SYSROOT, e) :
+			disk_wait(r, &report, r->deadline - timeout_ms(p) / LOAD_SHARE,
+				  BEGUN_SYSROOT, e) :
 			0;
 	} while (again > 0);
 	return again;
