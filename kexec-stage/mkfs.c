@@ -15,15 +15,25 @@
 /* Nothing is left for the kernel to initialize later: it would write while VMs
  * run. XFS: until Linux 6.2 reflink and DAX exclude each other. */
 static const char *const ext4_argv[] = {
-	"mkfs.ext4", "-q",   "-F",
-	"-b",	     "4096", "-m",
-	"0",	     "-E",   "stride=512,lazy_itable_init=0,lazy_journal_init=0",
+	"mkfs.ext4",
+	"-q",
+	"-F",
+	"-L",
+	DAXFS_LABEL,
+	"-b",
+	"4096",
+	"-m",
+	"0",
+	"-E",
+	"stride=512,lazy_itable_init=0,lazy_journal_init=0",
 	NULL,
 };
 static const char *const xfs_argv[] = {
 	"mkfs.xfs",
 	"-q",
 	"-f",
+	"-L",
+	DAXFS_LABEL,
 	"-b",
 	"size=4096",
 	"-m",

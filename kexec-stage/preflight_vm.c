@@ -59,10 +59,13 @@ void preflight_vms(struct preflight *p, struct stage *s)
 	for (unsigned int i = 0; i < s->n; i++) {
 		struct stage_vm *v = &s->vm[i];
 		struct err e = { 0 };
+		struct ram ram;
 
 		if (memcmp(v->rs.m.ledger_uuid, s->h->ledger.geo.ledger_uuid, 16))
 			preflight_add(p, FINDING_FAIL, name_of(v),
 				      "its RAM belongs to another ledger; stop it and run it again");
+		else if (host_ram(s->h, &v->rs.m.vms[0].extent, &ram, &e) < 0)
+			preflight_add(p, FINDING_FAIL, name_of(v), "its RAM: %s", e.msg);
 		else if (stage_examine(v, &e) < 0)
 			preflight_add(p, FINDING_FAIL, name_of(v), "%s", e.msg);
 		else

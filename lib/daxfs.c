@@ -32,17 +32,22 @@ int daxfs_type_parse(const char *text, enum daxfs_type *out, struct err *e)
 	return err_set(e, ERR_USAGE, "'%.40s' is not one of ext4 and xfs", text);
 }
 
-/* ext4: superblock at 1024, magic at +0x38, uuid at +0x68. xfs: at 0, "XFSB",
- * uuid at +32. */
+/* ext4: superblock at 1024, magic at +0x38, uuid at +0x68, label of 16 bytes at
+ * +0x78. xfs: at 0, "XFSB", uuid at +32, label of 12 bytes at +108. */
 void daxfs_identify(const uint8_t head[DAXFS_HEAD], struct daxfs *out)
 {
+	static const char label[12] = DAXFS_LABEL;
+
 	out->type = DAXFS_NONE;
+	out->ours = false;
 	if (head[0x438] == 0x53 && head[0x439] == 0xef) {
 		out->type = DAXFS_EXT4;
 		memcpy(out->uuid, head + 0x468, 16);
+		out->ours = !memcmp(head + 0x478, label, sizeof(label));
 	} else if (!memcmp(head, "XFSB", 4)) {
 		out->type = DAXFS_XFS;
 		memcpy(out->uuid, head + 32, 16);
+		out->ours = !memcmp(head + 108, label, sizeof(label));
 	}
 }
 
@@ -74,7 +79,14 @@ static int check_uuid(const struct pmem_device *dev, const uint8_t *want, const 
 		return err_set(e, ERR_ABSENT,
 			       "%s: holds no ext4 or xfs file system; 'holdover init --fsdax' makes one",
 			       dev->path);
-	if (!want || !memcmp(want, any, sizeof(any)) || !memcmp(want, fs->uuid, sizeof(fs->uuid)))
+	if (want && !memcmp(want, any, sizeof(any)))
+		want = NULL;
+	if (!want && !fs->ours)
+		return err_set(e, ERR_ABSENT,
+			       "%s: holds an %s file system that 'holdover init --fsdax' has not made; "
+			       "with --force it makes a new one over it",
+			       dev->path, type_names[fs->type]);
+	if (!want || !memcmp(want, fs->uuid, sizeof(fs->uuid)))
 		return 0;
 	io_uuid_format(want, text);
 	io_uuid_format(fs->uuid, have);

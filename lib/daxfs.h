@@ -16,14 +16,18 @@ _must_check_ int daxfs_type_parse(const char *text, enum daxfs_type *out, struct
  * struct daxfs - a file system on a namespace
  * @type: DAXFS_NONE: none that is known
  * @uuid: of the file system
+ * @ours: it has the label DAXFS_LABEL, which 'holdover init' gives
  * @dir: where it is mounted: DAXFS_DIR/0xSTART of its region, so that nothing
  *	is named by a device number
  */
 struct daxfs {
 	enum daxfs_type type;
 	uint8_t uuid[16];
+	bool ours;
 	char dir[64];
 };
+
+#define DAXFS_LABEL "holdover"
 
 #define DAXFS_DIR "/run/holdover/dax"
 
@@ -37,7 +41,8 @@ _must_check_ int daxfs_probe(const struct pmem_device *dev, struct daxfs *out, s
 /**
  * daxfs_mount() - load the file system's module and mount it, dax, noatime
  * @dev: an fsdax namespace
- * @want_uuid: what the file system's uuid must be; NULL or zero: any
+ * @want_uuid: what the file system's uuid must be; NULL or zero: any, but only
+ *	with our label: a foreign one is not mounted
  * @out: @dir is filled in
  *
  * One that is mounted there already is taken as it is. Mounting replays a

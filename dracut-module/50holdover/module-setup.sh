@@ -34,8 +34,9 @@ installkernel() {
     # hostonly='': the image may be built where no region is active and no guest runs.
     # instmods passes over what this kernel has built in or does not have at all.
     #   region and namespace: nd_e820 nd_pmem libnvdimm dax dax_pmem device_dax
+    #   files as RAM:         ext4 xfs
     #   guests:               kvm kvm_intel kvm_amd vhost_net tun
-    hostonly='' instmods nd_e820 nd_pmem libnvdimm dax dax_pmem device_dax \
+    hostonly='' instmods nd_e820 nd_pmem libnvdimm dax dax_pmem device_dax ext4 xfs \
         kvm kvm_intel kvm_amd vhost_net tun "${needs[@]}"
 }
 
