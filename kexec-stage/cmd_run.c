@@ -12,11 +12,19 @@ static int print(const struct app *app, struct host *h, const struct runstate *r
 	yyjson_mut_doc *d;
 	yyjson_mut_val *o;
 	char size[32], offset[32];
+	const struct store *store;
 	struct err e = { 0 };
 	struct ram ram;
+	uint64_t huge;
 
-	if (host_ram(h, &mv->extent, &ram, &e) < 0)
+	if (host_ram(h, &mv->extent, &ram, &e) < 0 ||
+	    host_store(h, mv->extent.region, &store, NULL, &e) < 0 ||
+	    store_huge(store, &ram, &huge, &e) < 0)
 		return cmd_fail(&e);
+	if (huge < ram.size)
+		cmd_say("  note: %llu of the %llu bytes of RAM lie so that they cannot be mapped as "
+			"huge pages; the file system is nearly full or was made without alignment",
+			(unsigned long long)(ram.size - huge), (unsigned long long)ram.size);
 	if (!app->json) {
 		io_format_size(mv->extent.size, size, sizeof(size));
 		io_format_size(mv->extent.offset, offset, sizeof(offset));
@@ -36,6 +44,7 @@ static int print(const struct app *app, struct host *h, const struct runstate *r
 	out_u64(d, o, "region", mv->extent.region);
 	out_u64(d, o, "offset", mv->extent.offset);
 	out_u64(d, o, "memory", mv->extent.size);
+	out_u64(d, o, "huge", huge);
 	return out_end(d);
 }
 

@@ -40,6 +40,8 @@ static const char *const xfs_argv[] = {
 	"reflink=0,rmapbt=0",
 	"-d",
 	"su=2m,sw=1,extszinherit=512",
+	"-l",
+	"su=32k",
 	NULL,
 };
 
