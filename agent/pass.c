@@ -160,12 +160,22 @@ static void enter_root(const struct pass *p, struct restore *r)
 		r->root = NULL;
 }
 
+/* Of VMs that wait for a disk at the first placement only @last tells more. */
+static void say(const struct restore *r, bool last)
+{
+	for (unsigned int i = 0; i < report.vms; i++) {
+		bool waits = r->who == RESTORE_EARLY && report.vm[i].disk_missing;
+
+		if (waits == last)
+			report_log(&report.vm[i]);
+	}
+}
+
 static int finish(struct restore *r, struct err *e)
 {
 	bool pending;
 
-	for (unsigned int i = 0; i < report.vms; i++)
-		report_log(&report.vm[i]);
+	say(r, false);
 	report_journal(&report);
 	FAULT(agent_resumed);
 	if (report_write(&report, r, e) < 0 || restore_pending(r, &pending, e) < 0)
@@ -224,6 +234,7 @@ static int resume(const struct pass *p, struct restore *r, struct err *e)
 				  BEGUN_SYSROOT, e) :
 			0;
 	} while (again > 0);
+	say(r, true);
 	return again;
 }
 

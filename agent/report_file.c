@@ -64,6 +64,9 @@ static bool add_tried(yyjson_mut_doc *doc, yyjson_mut_val *vm, const struct rest
 	if (!tried)
 		return false;
 	yyjson_arr_foreach(before, i, n, one) {
+		/* A pass that looks again says anew how it fared. */
+		if (!strcmp(text_of(one, "placement"), place))
+			continue;
 		if (i < TRIED_MAX && !yyjson_mut_arr_append(tried, yyjson_val_mut_copy(doc, one)))
 			return false;
 	}
