@@ -89,6 +89,29 @@ static void load_module(const char *path)
 	close(fd);
 }
 
+static int is_module(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+
+	return n > 3 && !strcmp(d->d_name + n - 3, ".ko");
+}
+
+/* /1-NAME.ko, /2-NAME.ko, ..., in this order: those that this kernel has not built in. */
+static void load_modules(void)
+{
+	struct dirent **found;
+	int n = scandir("/", &found, is_module, alphasort);
+
+	if (n < 1)
+		fail("modules");
+	for (int i = 0; i < n; i++) {
+		char path[300];
+
+		snprintf(path, sizeof(path), "/%s", found[i]->d_name);
+		load_module(path);
+	}
+}
+
 /* Calls @there until it is true. What it asks for is made by the kernel on its own time. */
 static void wait_for(bool (*there)(void *), void *arg, const char *what)
 {
@@ -163,7 +186,7 @@ static void set_up(void)
 	mount_one("tmpfs", "/run", "mode=755");
 	ports = parameter("holdover-test.ports=");
 	mkdir("/dev/virtio-ports", 0755);
-	load_module("/virtio_blk.ko");
+	load_modules();
 	wait_for(exists, (void *)"/dev/vda", "/dev/vda");
 	mkdir("/sysroot", 0755);
 	if (mount("/dev/vda", "/sysroot", "ext4", 0, NULL))

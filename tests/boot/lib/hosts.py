@@ -40,7 +40,8 @@ PORTS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
 def kind(name, suite=paths.SUITE):
     if name == "mini":
         words = f"holdover-test.ports={len(PORTS) + 1} lsm= audit=0 ipv6.disable=1 cryptomgr.notests=1"
-        return Kind(name, paths.boot("mini", "root.ext4"), paths.boot("vmlinuz"), paths.boot("mini", "initrd"), "1536M",
+        where = "mini" if suite == paths.SUITE else f"mini-{suite}"
+        return Kind(name, paths.boot(where, "root.ext4"), paths.boot(where, "vmlinuz"), paths.boot(where, "initrd"), "1536M",
                     ("256M!1G",), words, PORTS, True, UP, "sync; echo o >/proc/sysrq-trigger")
     # With 3 GiB of RAM a q35 machine has 2 GiB below 4 GiB, so the region is all there is above.
     return Kind(name, paths.host(suite, "root.ext4"), paths.host(suite, "vmlinuz"), paths.host(suite, "initrd.img"), "3G",
