@@ -142,6 +142,9 @@ class Host:
             at_kernel()
         _, _, found = serial.wait(DONE, timeout, since)
         control.wait_boot(timeout, boot)
+        if self.machine.kind.bare:
+            # What comes late in its boot has the lock for a moment.
+            self.machine.wait_up(timeout, since)
         try:
             control.finish(job, 5)
         except HostGone:
