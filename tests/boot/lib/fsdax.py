@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""RAM in files of a DAX file system: the same scenario for each kind of file system."""
+DIR = "/run/holdover/dax/0x40000000"
+MACHINE = {"regions": ("1G!1G",), "memory": "2560M"}
+
+
+def start(t, guest):
+    said = t.host.json(f"run {guest.name}")
+    t.equal((said["huge"], said["path"]), (said["memory"], f"{DIR}/{guest.name}.ram"),
+            f"{guest.name}: all of its file can be mapped as huge pages")
+
+
+def run(t, kind):
+    with t.step("the host boots"):
+        t.machine.wait_up()
+    t.says(f"init --fsdax={kind} --ledger-size 8M", 0, kind, DIR)
+    t.says("init --fsdax", 0, "kept")
+    t.says("init", 0, "kept")
+    t.machine.run("mkdir /dax && mount -o dax /dev/pmem0 /dax")
+    one = t.host.guest("one")
+    start(t, one)
+    two = t.host.guest("two")
+    # As for a QEMU that never was; the rest of the file is the test guest's.
+    two.config = two.config.replace("machine = q35\nmemory = 16M\n", "") + \
+        "args = -M q35 -m 16M -enable-dax -mem-path /dax\n"
+    two.define()
+    start(t, two)
+    three = t.host.guest("three", memory="1G")
+    t.says("run three", 1, "no room for 1G")
+    t.host.guests.remove(three)
+    t.equal(t.machine.run(f"ls {DIR} | grep ram").out.split(), ["one.ram", "two.ram"], "one file for each VM, none for the third")
+    for guest in (one, two):
+        guest.wait_ticks(3, 120)
+    since = t.machine.serial.mark()
+    moment = t.jump(2)
+    for guest in (one, two):
+        guest.wait_ticks(3)
+    t.equal(t.machine.serial.matching(r"pmem0.*(recovery|Ending recovery)", since), [],
+            "the file system was at rest: no journal is replayed")
+    t.check_evidence(moment)
+    t.end()
