@@ -43,6 +43,12 @@ void preflight_placements(struct preflight *p, const struct target *t, const str
 unsigned int preflight_qemu(struct preflight *p, const struct manifest_vm *mv, struct qmp *now,
 			    unsigned int version);
 
+/** preflight_reopen() - REFUSED if the QEMU @pid has given up root for a user who
+ * may not open @d. The `cont` after a save opens every image again (QEMU asks for
+ * write permission anew when it activates them; seen with 7.2 and 10.0): without
+ * this the VM would stay paused. */
+_must_check_ int preflight_reopen(pid_t pid, const struct disk *d, struct err *e);
+
 /** preflight_rehearse() - save every VM for real and let it run on; proves that
  * the migration works and that the state fits the ledger. The pause is about
  * as long as the one of the jump. Skipped with a warning if an earlier check

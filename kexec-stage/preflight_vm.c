@@ -24,16 +24,21 @@ static void check_qemu(struct preflight *p, struct stage_vm *v)
 		v->next_version = preflight_qemu(p, &v->rs.m.vms[0], &q, version);
 }
 
-/* Such a device could become another one of the same size, unnoticed. */
 static void check_disks(struct preflight *p, const struct stage_vm *v)
 {
-	for (unsigned int i = 0; i < v->ndisks; i++)
+	for (unsigned int i = 0; i < v->ndisks; i++) {
+		struct err e = { 0 };
+
+		if (preflight_reopen(v->rs.pid, &v->disks[i], &e) < 0)
+			preflight_add(p, FINDING_FAIL, name_of(v), "%s", e.msg);
+		/* It could become another one of the same size, unnoticed. */
 		if (v->disks[i].is_block && !disk_block_named(v->disks[i].id))
 			preflight_add(p, FINDING_WARN, name_of(v),
 				      "disk %s has no identity (wwid, serial or uuid), so that after the "
 				      "jump only its size is compared; give it a serial, or use a "
 				      "logical volume",
 				      v->disks[i].path);
+	}
 }
 
 static void check_ledger(struct preflight *p, const struct stage *s)
