@@ -13,7 +13,9 @@
  * /proc, /sys and /run
  *
  * The initramfs is emptied at switch-root, and a process that has its root
- * there is left with an empty one. A tmpfs below /run goes along instead. Files
+ * there is left with an empty one. A tmpfs below /run lives on instead, by the
+ * processes that have their root in it; what is mounted in it is gone once systemd
+ * has unmounted the old /run (MNT_DETACH; seen with 257). Files
  * are moved, one by one, so that the memory is needed once, or copied if @tree is
  * read-only. If @target is such a
  * root already, only what is still under @tree is moved. ABSENT without @tree.

@@ -14,8 +14,8 @@ static void print_way(const struct overview_vm *v)
 	if (v->expected && v->placement && strcmp(v->expected, v->placement))
 		printf("  a jump would get it back at %s; %s\n", v->expected, v->expected_why);
 	if (v->own_root)
-		printf("  its root is a file system of its own: give it files of the host by "
-		       "descriptor (QMP add-fd), devices by their path in /dev\n");
+		printf("  its root is a file system of its own: give it files and devices of the "
+		       "host by descriptor (QMP add-fd)\n");
 }
 
 static void print_text(const struct overview *o, const char *only)

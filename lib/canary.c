@@ -20,6 +20,8 @@
 #define MAP_ALIGN (2ULL << 20)
 /* Part of the definition of struct canary's @whole. */
 #define PIECE (64ULL << 20)
+/* What is mapped at a time: a dax device of 1G pages takes nothing smaller. */
+#define WINDOW (1ULL << 30)
 #define THREADS_MAX 8
 
 /* SplitMix64's finalizer: spreads consecutive numbers over all 64 bits. */
@@ -72,13 +74,22 @@ static uint64_t piece_len(const struct ram *ram, uint64_t piece)
 	return left < PIECE ? left : PIECE;
 }
 
-/* NULL with errno. */
-static uint8_t *map_piece(const struct ram *ram, int fd, uint64_t piece)
-{
-	void *p = mmap(NULL, piece_len(ram, piece), PROT_READ, MAP_SHARED, fd,
-		       (off_t)(ram->offset + piece * PIECE));
+/**
+ * struct window - a part of the RAM, mapped
+ * @start: in the extent, bytes
+ */
+struct window {
+	uint8_t *base;
+	uint64_t start, len;
+};
 
-	return p == MAP_FAILED ? NULL : p;
+/* The window around @at: -1 with errno. */
+static int map_window(const struct ram *ram, int fd, uint64_t at, struct window *w)
+{
+	w->start = at / WINDOW * WINDOW;
+	w->len = ram->size - w->start < WINDOW ? ram->size - w->start : WINDOW;
+	w->base = mmap(NULL, w->len, PROT_READ, MAP_SHARED, fd, (off_t)(ram->offset + w->start));
+	return w->base == MAP_FAILED ? -1 : 0;
 }
 
 static int hash_sample(const struct ram *ram, int fd, const struct canary *c, uint64_t *out,
@@ -87,19 +98,18 @@ static int hash_sample(const struct ram *ram, int fd, const struct canary *c, ui
 	uint64_t i = 0, h = c->seed;
 
 	while (i < c->pages) {
-		uint64_t piece = page_of(ram, c, i) * PAGE / PIECE;
-		uint8_t *p = map_piece(ram, fd, piece);
+		struct window w;
 
-		if (!p)
+		if (map_window(ram, fd, page_of(ram, c, i) * PAGE, &w) < 0)
 			return err_sys(e, errno, "RAM: mapping %s", ram->path);
 		for (; i < c->pages; i++) {
-			uint64_t at = page_of(ram, c, i) * PAGE;
+			uint64_t at = page_of(ram, c, i) * PAGE - w.start;
 
-			if (at / PIECE != piece)
+			if (at >= w.len)
 				break;
-			h = hash_xxh3(p + at % PIECE, PAGE, h);
+			h = hash_xxh3(w.base + at, PAGE, h);
 		}
-		munmap(p, piece_len(ram, piece));
+		munmap(w.base, w.len);
 	}
 	*out = h;
 	return 0;
@@ -126,14 +136,15 @@ static void *read_pieces(void *arg)
 	uint64_t i;
 
 	while (!atomic_load(&r->errnum) && (i = atomic_fetch_add(&r->next, 1)) < r->n) {
-		uint8_t *p = map_piece(r->ram, r->fd, i);
+		struct window w;
 
-		if (!p) {
+		if (map_window(r->ram, r->fd, i * PIECE, &w) < 0) {
 			atomic_store(&r->errnum, errno);
 			break;
 		}
-		r->hash[i] = htole64(hash_xxh3(p, piece_len(r->ram, i), 0));
-		munmap(p, piece_len(r->ram, i));
+		r->hash[i] =
+			htole64(hash_xxh3(w.base + (i * PIECE - w.start), piece_len(r->ram, i), 0));
+		munmap(w.base, w.len);
 	}
 	return NULL;
 }

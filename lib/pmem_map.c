@@ -11,7 +11,8 @@
 
 /* A devdax mapping must start and end at the namespace's alignment. */
 #define MAP_ALIGN (2ULL << 20)
-#define ZERO_PIECE (64ULL << 20)
+/* A device of 1G pages maps nothing smaller. */
+#define ZERO_PIECE (1ULL << 30)
 
 static int store_dax(void *ctx, void *dst, const void *src, size_t len, struct err *e)
 {

@@ -100,8 +100,9 @@ class Container:
                 ["unshare", "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup", "--fork", "--kill-child",
                  "bash", "-c", script], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))
-        self.wait(lambda: self._find() and self.sh("systemctl is-system-running", None).stdout.strip() in
-                  ("running", "degraded"), 60, "systemd is up")
+        # One that asks in the moment in which systemd executes itself is never answered.
+        self.wait(lambda: self._find() and self.sh("timeout 5 systemctl is-system-running", None).stdout.strip() in
+                  ("running", "degraded"), 120, "systemd is up")
         return self
 
     def __exit__(self, *_):

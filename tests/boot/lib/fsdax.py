@@ -35,7 +35,9 @@ def run(t, kind):
     moment = t.jump(2)
     for guest in (one, two):
         guest.wait_ticks(3)
-    t.equal(t.machine.serial.matching(r"pmem0.*(recovery|Ending recovery)", since), [],
-            "the file system was at rest: no journal is replayed")
+    replays = len(t.machine.serial.matching(r"pmem0.*Ending recovery", since))
+    # A frozen xfs has a record in its log that makes the next mount look for files without a name; nothing else.
+    t.equal(replays, 1 if kind == "xfs" else 0, "the file system was at rest: no journal is replayed"
+            if kind != "xfs" else "what the freeze has left in the log is read, once")
     t.check_evidence(moment)
     t.end()
