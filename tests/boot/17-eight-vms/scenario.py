@@ -9,10 +9,10 @@ TEMPLATE = None
 TIMEOUT = 500
 MACHINE = {"append": "holdover-test.late=0"}
 END, LEDGER = (1 << 30) + (256 << 20), 32 << 20
-# Before QEMU is executed for a resume it may hang or end, as its VM's file says.
+# Before QEMU is executed for a resume it may hang or end, as its VM's file says; what `check` asks it is answered.
 WRAPPER = """#!/bin/sh
 case "$*" in
-*-incoming*)
+*"-name NAME "*-incoming*)
 	case "$(cat /var/lib/vms/NAME.mode 2>/dev/null)" in
 	hang) exec sleep 1000 ;;
 	exit) echo "it does not want to" >&2; exit 1 ;;
