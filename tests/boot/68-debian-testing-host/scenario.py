@@ -9,4 +9,4 @@ LONG = True
 
 
 def run(t):
-    adopted.release(t, {"uname -r": "7.", "systemctl --version": "systemd 26", "dracut --version": "1"})
+    adopted.release(t, {"uname -r": "7.", "systemctl --version": "systemd 26", "dpkg-query -W dracut": "11"})
