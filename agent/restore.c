@@ -65,7 +65,7 @@ static bool consider(struct job *j)
 {
 	struct restore *r = j->r;
 	struct err *e = &j->out->err;
-	struct ram ram;
+	struct ram ram[VM_PARTS_MAX];
 
 	if (record_read(&r->ledger, j->mv->index, j->mv->vm.name, &j->rec, e) < 0) {
 		j->out->result = RESTORE_KEPT;
@@ -98,7 +98,7 @@ static bool consider(struct job *j)
 	}
 	/* Before the root: a file system that is mounted under /run now is bound
 	 * with it. */
-	if (restore_ram(r, j->mv, &ram, e) == 0) {
+	if (restore_ram(r, j->mv, ram, e) == 0) {
 		/* Whatever is wrong with the root, the complete system has another. */
 		if (check_root(r, e) < 0 || check_program(r, j->mv, e) < 0 ||
 		    check_survives(r, &j->mv->vm, e) < 0) {
@@ -227,7 +227,7 @@ static int launch(struct job *j, struct err *e)
 		.ctx = j,
 	};
 
-	if (restore_ram(r, j->mv, &launch.ram, e) < 0 || qemu_start(&launch, &j->proc, e) < 0 ||
+	if (restore_ram(r, j->mv, launch.ram, e) < 0 || qemu_start(&launch, &j->proc, e) < 0 ||
 	    FAULT_FAILS(qemu_started, e))
 		return -1;
 	marks_take(&r->marks, PHASE_SPAWNED, j->mv->index);

@@ -109,10 +109,10 @@ void restore_close(struct restore *r);
  * and read the manifest under its key. Changes nothing on the media. */
 _must_check_ int restore_open(struct restore *r, struct err *e);
 
-/** restore_ram() - where a VM's RAM is in this boot. A region beside the
- * ledger's own is found, and its stamp checked, when the first VM needs it. */
-_must_check_ int restore_ram(struct restore *r, const struct manifest_vm *mv, struct ram *out,
-			     struct err *e);
+/** restore_ram() - where each part of a VM's RAM is in this boot. A region beside
+ * the ledger's own is found, and its stamp checked, when the first VM needs it. */
+_must_check_ int restore_ram(struct restore *r, const struct manifest_vm *mv,
+			     struct ram out[VM_PARTS_MAX], struct err *e);
 
 /** restore_vms() - resume every VM that may be resumed, in parallel, each
  * under its own deadline. -1 only if nothing could be tried at all. */

@@ -73,18 +73,26 @@ int check_devices(const struct restore *r, const struct manifest_vm *mv, struct 
 
 int check_ram(struct restore *r, const struct manifest_vm *mv, bool whole, struct err *e)
 {
-	struct ram ram;
+	struct ram ram[VM_PARTS_MAX];
 
-	if (restore_ram(r, mv, &ram, e) < 0)
+	if (restore_ram(r, mv, ram, e) < 0)
 		return -1;
-	return canary_check(&ram, &mv->canary, whole, e);
+	for (unsigned int i = 0; i < vm_parts(&mv->vm); i++)
+		if (canary_check(&ram[i], manifest_canary(mv, i), whole, e) < 0)
+			return -1;
+	return 0;
 }
 
 int check_mapped(struct restore *r, const struct manifest_vm *mv, pid_t pid, struct err *e)
 {
-	struct ram ram;
+	struct ram ram[VM_PARTS_MAX];
 
-	return restore_ram(r, mv, &ram, e) < 0 ? -1 : qemu_ram_mapped_check(pid, &ram, e);
+	if (restore_ram(r, mv, ram, e) < 0)
+		return -1;
+	for (unsigned int i = 0; i < vm_parts(&mv->vm); i++)
+		if (qemu_ram_mapped_check(pid, &ram[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 int check_survives(const struct restore *r, const struct vm *vm, struct err *e)

@@ -104,16 +104,25 @@ static struct region *open_region(struct restore *r, unsigned int number, struct
 	return NULL;
 }
 
-int restore_ram(struct restore *r, const struct manifest_vm *mv, struct ram *out, struct err *e)
+static int find_ram(struct restore *r, const struct extent *x, struct ram *out, struct err *e)
 {
 	struct region *g;
 
-	if (!mv->extent.region)
-		return store_ram(&r->store, &mv->extent, out, e);
-	g = open_region(r, mv->extent.region, e);
-	if (!g || extent_fits(&mv->extent, &g->stamp.geo, ERR_FORMAT, e) < 0)
+	if (!x->region)
+		return store_ram(&r->store, x, out, e);
+	g = open_region(r, x->region, e);
+	if (!g || extent_fits(x, &g->stamp.geo, ERR_FORMAT, e) < 0)
 		return -1;
-	return store_ram(&g->store, &mv->extent, out, e);
+	return store_ram(&g->store, x, out, e);
+}
+
+int restore_ram(struct restore *r, const struct manifest_vm *mv, struct ram out[VM_PARTS_MAX],
+		struct err *e)
+{
+	for (unsigned int i = 0; i < vm_parts(&mv->vm); i++)
+		if (find_ram(r, manifest_extent(mv, i), &out[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 int restore_pending(const struct restore *r, bool *pending, struct err *e)

@@ -120,7 +120,7 @@ static void settle_records(struct host *h, struct stage *s, struct undo *u)
 
 		for (unsigned int k = 0; k < s->n; k++)
 			lives |= index_of(&s->vm[k]) == i;
-		if (*t->slot[i].name && !lives)
+		if (*t->slot[i].name && !t->slot[i].part && !lives)
 			settle_record(h, s, i, t->slot[i].name, u);
 	}
 }

@@ -84,13 +84,14 @@ static int check_empty(struct host *h, unsigned int number, struct err *e)
 	if (ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
 	for (unsigned int i = 0; i < VM_MAX; i++) {
+		int alive, index = extent_find(t, t->slot[i].name);
 		struct vm_record rec;
-		int alive;
 
-		if (!*t->slot[i].name || t->slot[i].region != number)
+		if (index < 0 || t->slot[i].region != number)
 			continue;
 		alive = runstate_alive(t->slot[i].name, NULL, e);
-		if (alive < 0 || record_read(&h->ledger, i, t->slot[i].name, &rec, e) < 0)
+		if (alive < 0 ||
+		    record_read(&h->ledger, (unsigned int)index, t->slot[i].name, &rec, e) < 0)
 			return -1;
 		if (alive || host_pending(rec.state))
 			return err_set(e, ERR_REFUSED, "the region holds the RAM of VM %s, which %s",

@@ -6,32 +6,67 @@
 #include "qemu.h"
 #include "start.h"
 
+/**
+ * struct found - where the RAM of a VM is
+ * @extent, @ram: of each of @parts
+ * @size, @huge: bytes of all, and of these what can be mapped as huge pages
+ */
+struct found {
+	unsigned int parts;
+	struct extent extent[VM_PARTS_MAX];
+	struct ram ram[VM_PARTS_MAX];
+	uint64_t size, huge;
+};
+
+static int find(struct host *h, const struct manifest_vm *mv, struct found *f, struct err *e)
+{
+	*f = (struct found){ .parts = vm_parts(&mv->vm) };
+	for (unsigned int i = 0; i < f->parts; i++) {
+		const struct store *store;
+		uint64_t huge;
+
+		f->extent[i] = *manifest_extent(mv, i);
+		if (host_ram(h, &f->extent[i], &f->ram[i], e) < 0 ||
+		    host_store(h, f->extent[i].region, &store, NULL, e) < 0 ||
+		    store_huge(store, &f->ram[i], &huge, e) < 0)
+			return -1;
+		f->size += f->ram[i].size;
+		f->huge += huge;
+	}
+	return 0;
+}
+
+static void print_text(const struct runstate *rs, const struct found *f)
+{
+	const struct manifest_vm *mv = &rs->m.vms[0];
+
+	printf("%s: running, pid %d, RAM", mv->vm.name, (int)rs->pid);
+	for (unsigned int i = 0; i < f->parts; i++) {
+		char size[32], offset[32];
+
+		io_format_size(f->extent[i].size, size, sizeof(size));
+		io_format_size(f->extent[i].offset, offset, sizeof(offset));
+		printf("%s %s at %s+%s", i ? " and" : "", size, f->ram[i].path, offset);
+	}
+	printf(", %s, QMP " HOLDOVER_RUN_DIR "/%s/qmp.sock\n", mv->vm.machine, mv->vm.name);
+}
+
 static int print(const struct app *app, struct host *h, const struct runstate *rs)
 {
 	const struct manifest_vm *mv = &rs->m.vms[0];
+	struct err e = { 0 };
 	yyjson_mut_doc *d;
 	yyjson_mut_val *o;
-	char size[32], offset[32];
-	const struct store *store;
-	struct err e = { 0 };
-	struct ram ram;
-	uint64_t huge;
+	struct found f;
 
-	if (host_ram(h, &mv->extent, &ram, &e) < 0 ||
-	    host_store(h, mv->extent.region, &store, NULL, &e) < 0 ||
-	    store_huge(store, &ram, &huge, &e) < 0)
+	if (find(h, mv, &f, &e) < 0)
 		return cmd_fail(&e);
-	if (huge < ram.size)
+	if (f.huge < f.size)
 		cmd_say("  note: %llu of the %llu bytes of RAM lie so that they cannot be mapped as "
 			"huge pages; the file system is nearly full or was made without alignment",
-			(unsigned long long)(ram.size - huge), (unsigned long long)ram.size);
+			(unsigned long long)(f.size - f.huge), (unsigned long long)f.size);
 	if (!app->json) {
-		io_format_size(mv->extent.size, size, sizeof(size));
-		io_format_size(mv->extent.offset, offset, sizeof(offset));
-		printf("%s: running, pid %d, RAM %s at %s+%s, %s, QMP " HOLDOVER_RUN_DIR
-		       "/%s/qmp.sock\n",
-		       mv->vm.name, (int)rs->pid, size, ram.path, offset, mv->vm.machine,
-		       mv->vm.name);
+		print_text(rs, &f);
 		return EXIT_DONE;
 	}
 	d = out_begin();
@@ -40,11 +75,8 @@ static int print(const struct app *app, struct host *h, const struct runstate *r
 	out_u64(d, o, "pid", (uint64_t)rs->pid);
 	out_str(d, o, "machine", mv->vm.machine);
 	out_str(d, o, "scope", mv->scope);
-	out_str(d, o, "path", ram.path);
-	out_u64(d, o, "region", mv->extent.region);
-	out_u64(d, o, "offset", mv->extent.offset);
-	out_u64(d, o, "memory", mv->extent.size);
-	out_u64(d, o, "huge", huge);
+	out_add_ram(d, o, f.extent, f.parts, f.ram);
+	out_u64(d, o, "huge", f.huge);
 	return out_end(d);
 }
 

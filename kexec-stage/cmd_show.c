@@ -66,6 +66,20 @@ static void print_region(const struct store *s, unsigned int number)
 	printf("region %-4u %s!%s (%s)\n", number, size, start, store_path(s));
 }
 
+static void print_extent(const struct extent *x, unsigned int part)
+{
+	char size[32];
+
+	io_format_size(x->size, size, sizeof(size));
+	printf("%s%s ", part ? " and " : "", size);
+	if (x->in_file)
+		printf("in a file");
+	else
+		printf("at 0x%" PRIx64, x->offset);
+	if (x->region)
+		printf(" of region %u", x->region);
+}
+
 static void print_text(const struct host *h, const struct view *v)
 {
 	const struct ledger_geometry *g = &h->ledger.geo;
@@ -91,18 +105,16 @@ static void print_text(const struct host *h, const struct view *v)
 		if (h->region[i].tried)
 			print_region(&h->region[i].store, i);
 	for (unsigned int i = 0; i < VM_MAX; i++) {
-		const struct extent *x = &v->extents.slot[i];
+		const char *name = v->extents.slot[i].name;
+		struct extent x[VM_PARTS_MAX];
+		unsigned int n;
 
-		if (!*x->name)
+		if (!*name || v->extents.slot[i].part)
 			continue;
-		io_format_size(x->size, size, sizeof(size));
-		printf("vm          %s: %s ", x->name, size);
-		if (x->in_file)
-			printf("in a file");
-		else
-			printf("at 0x%" PRIx64, x->offset);
-		if (x->region)
-			printf(" of region %u", x->region);
+		n = extent_parts(&v->extents, name, x);
+		printf("vm          %s: ", name);
+		for (unsigned int k = 0; k < n; k++)
+			print_extent(&x[k], k);
 		printf(", %s",
 		       v->rec_err[i].kind ? v->rec_err[i].msg : vm_state_name(v->rec[i].state));
 		if (v->rec[i].state != VM_NONE)
@@ -127,17 +139,16 @@ static int print_json(const struct host *h, const struct view *v)
 				       yyjson_val_mut_copy(d, yyjson_doc_get_root(m)));
 	vms = yyjson_mut_obj_add_arr(d, root, "vms");
 	for (unsigned int i = 0; i < VM_MAX; i++) {
-		const struct extent *x = &v->extents.slot[i];
+		const char *name = v->extents.slot[i].name;
+		struct extent x[VM_PARTS_MAX];
 		yyjson_mut_val *vm;
 
-		if (!*x->name)
+		if (!*name || v->extents.slot[i].part)
 			continue;
 		vm = yyjson_mut_arr_add_obj(d, vms);
-		out_str(d, vm, "name", x->name);
+		out_str(d, vm, "name", name);
 		out_u64(d, vm, "index", i);
-		out_u64(d, vm, "offset", x->offset);
-		out_u64(d, vm, "memory", x->size);
-		out_u64(d, vm, "region", x->region);
+		out_add_ram(d, vm, x, extent_parts(&v->extents, name, x), NULL);
 		out_str(d, vm, "record",
 			v->rec_err[i].kind ? "damaged" : vm_state_name(v->rec[i].state));
 		out_u64(d, vm, "generation", v->rec[i].generation);

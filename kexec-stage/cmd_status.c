@@ -24,11 +24,14 @@ static void print_text(const struct overview *o, const char *only)
 	for (unsigned int i = 0; i < o->n; i++) {
 		const struct overview_vm *v = &o->vm[i];
 		char size[32] = "-", pid[16] = "-";
+		uint64_t memory = 0;
 
 		if (only && strcmp(only, v->name))
 			continue;
+		for (unsigned int k = 0; k < v->parts; k++)
+			memory += v->extent[k].size;
 		if (v->index >= 0)
-			io_format_size(v->extent.size, size, sizeof(size));
+			io_format_size(memory, size, sizeof(size));
 		if (v->pid)
 			snprintf(pid, sizeof(pid), "%d", (int)v->pid);
 		printf("%-20s %-12s %8s  %-8s %-8s %s\n", v->name, v->state, pid, size,
@@ -74,10 +77,8 @@ static int print_json(const struct overview *o, const char *only)
 			out_u64(d, vm, "clock_lag_ms", v->lag.ms);
 			yyjson_mut_obj_add_bool(d, vm, "clock_set", v->lag.set);
 		}
-		if (v->index >= 0) {
-			out_u64(d, vm, "offset", v->extent.offset);
-			out_u64(d, vm, "memory", v->extent.size);
-		}
+		if (v->index >= 0)
+			out_add_ram(d, vm, v->extent, v->parts, NULL);
 	}
 	return out_end(d);
 }

@@ -117,7 +117,8 @@ int host_any_pending(const struct host *h, char name[VM_NAME_MAX + 1], struct er
 	for (unsigned int i = 0; i < VM_MAX; i++) {
 		struct vm_record rec;
 
-		if (!*t->slot[i].name)
+		/* Further parts have no record. */
+		if (!*t->slot[i].name || t->slot[i].part)
 			continue;
 		if (record_read(&h->ledger, i, t->slot[i].name, &rec, e) < 0)
 			return err_wrap(e, "vm %s", t->slot[i].name);

@@ -75,6 +75,31 @@ void out_add_regions(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h)
 					 &h->region[i].stamp.geo);
 }
 
+void out_add_ram(yyjson_mut_doc *d, yyjson_mut_val *o, const struct extent *x, unsigned int n,
+		 const struct ram *ram)
+{
+	yyjson_mut_val *list;
+	uint64_t all = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		all += x[i].size;
+	if (ram)
+		out_str(d, o, "path", ram->path);
+	out_u64(d, o, "offset", x->offset);
+	out_u64(d, o, "memory", all);
+	out_u64(d, o, "region", x->region);
+	list = yyjson_mut_obj_add_arr(d, o, "ram");
+	for (unsigned int i = 0; i < n; i++) {
+		yyjson_mut_val *part = yyjson_mut_arr_add_obj(d, list);
+
+		if (ram)
+			out_str(d, part, "path", ram[i].path);
+		out_u64(d, part, "offset", x[i].offset);
+		out_u64(d, part, "memory", x[i].size);
+		out_u64(d, part, "region", x[i].region);
+	}
+}
+
 int out_geometry(const struct store *s, const struct ledger_geometry *g)
 {
 	yyjson_mut_doc *d = out_begin();

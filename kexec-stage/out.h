@@ -25,6 +25,11 @@ void out_add_geometry(yyjson_mut_doc *d, yyjson_mut_val *o, const struct store *
 /** out_add_regions() - "regions": those beside the ledger's own that were found. */
 void out_add_regions(yyjson_mut_doc *d, yyjson_mut_val *o, const struct host *h);
 
+/** out_add_ram() - "offset" and "region" of the first of @n parts, "memory" of
+ * all, and "ram" with each; @ram, which may be NULL, adds paths. */
+void out_add_ram(yyjson_mut_doc *d, yyjson_mut_val *o, const struct extent *x, unsigned int n,
+		 const struct ram *ram);
+
 /** out_geometry() - only these. */
 int out_geometry(const struct store *s, const struct ledger_geometry *g);
 

@@ -95,14 +95,15 @@ static int add_ledger(const struct host *h, struct overview *out, struct err *e)
 	if (io_boot_id(boot_id, e) < 0 || ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
 	for (unsigned int i = 0; i < VM_MAX; i++) {
-		struct overview_vm *v = *t->slot[i].name ? add(out, t->slot[i].name) : NULL;
+		const struct extent *x = &t->slot[i];
+		struct overview_vm *v = *x->name && !x->part ? add(out, x->name) : NULL;
 		struct err why = { 0 };
 
 		if (!v)
 			continue;
 		v->index = (int)i;
-		v->extent = t->slot[i];
-		if (record_read(&h->ledger, i, t->slot[i].name, &v->record, &why) == 0) {
+		v->parts = extent_parts(t, x->name, v->extent);
+		if (record_read(&h->ledger, i, x->name, &v->record, &why) == 0) {
 			from_record(v, boot_id);
 			continue;
 		}

@@ -14,7 +14,7 @@
  * @detail: one sentence when there is something to do about it, else empty
  * @pid: of QEMU, 0 if none
  * @index: slot in the ledger, or -1
- * @extent: its RAM, if @index >= 0
+ * @extent: @parts of its RAM, if @index >= 0
  * @record: its state record, if @index >= 0
  * @record_bad: the record cannot be read; @detail says why
  * @placement: of the running VM
@@ -33,7 +33,8 @@ struct overview_vm {
 	char detail[512];
 	pid_t pid;
 	int index;
-	struct extent extent;
+	struct extent extent[VM_PARTS_MAX];
+	unsigned int parts;
 	struct vm_record record;
 	bool record_bad;
 	const char *placement;

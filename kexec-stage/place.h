@@ -7,16 +7,27 @@
 #include "vm.h"
 
 /**
- * place_vm() - the extent that a fresh start of @vm gets
- * @t: the extent table, as read; written back if it changes
- * @ram: where the extent is
- *
- * In the region that the VM's configuration names, where it was if its size is
- * the same. If there is no room, VMs that neither run nor wait give up theirs.
- * Returns the VM's index or -1: REFUSED if it runs, if state of it waits in the
- * ledger, or if there is no room.
+ * struct place - where a VM's RAM is
+ * @index: of the VM
+ * @parts: of its RAM
+ * @extent, @ram: of each
  */
-int place_vm(struct host *h, const struct vm *vm, struct extent_table *t, struct ram *ram,
-	     struct err *e);
+struct place {
+	unsigned int index, parts;
+	struct extent extent[VM_PARTS_MAX];
+	struct ram ram[VM_PARTS_MAX];
+};
+
+/**
+ * place_vm() - the extents that a fresh start of @vm gets: all of them, or none
+ * @t: the extent table, as read; written back if it changes
+ *
+ * In the regions that the VM's configuration names, where they were if their
+ * size is the same. If there is no room, VMs that neither run nor wait give up
+ * theirs. REFUSED if it runs, if state of it waits in the ledger, or if there
+ * is no room.
+ */
+_must_check_ int place_vm(struct host *h, const struct vm *vm, struct extent_table *t,
+			  struct place *out, struct err *e);
 
 #endif

@@ -244,12 +244,16 @@ static int check_programs(struct pair *c, struct err *e)
 
 static int compare(struct pair *c, struct err *e)
 {
-	if (c->mv->extent.offset && !c->mv->extent.in_file && c->next->version < PROBE_OFFSET_SINCE)
-		preflight_add(c->p, FINDING_FAIL, vm_name(c),
-			      "its RAM begins at %" PRIu64
-			      " of the device, and %s on disk is older than 8.1, which brought "
-			      "offset=; install a newer QEMU",
-			      c->mv->extent.offset, c->mv->vm.qemu);
+	for (unsigned int i = 0; i < vm_parts(&c->mv->vm); i++) {
+		const struct extent *x = manifest_extent(c->mv, i);
+
+		if (x->offset && !x->in_file && c->next->version < PROBE_OFFSET_SINCE)
+			preflight_add(c->p, FINDING_FAIL, vm_name(c),
+				      "its RAM begins at %" PRIu64
+				      " of the device, and %s on disk is older than 8.1, which brought "
+				      "offset=; install a newer QEMU",
+				      x->offset, c->mv->vm.qemu);
+	}
 	if (c->mv->vm.transport == VM_STATE_SNAPSHOT &&
 	    (check_image(c, e) < 0 ||
 	     (c->next->version < SNAPSHOT_INCOMING_SINCE && check_programs(c, e) < 0)))

@@ -58,18 +58,29 @@ static void check_ledger(struct preflight *p, const struct stage *s)
 			      s->h->store.dev.path, s->h->ledger.geo.blob_size);
 }
 
+/* All of its RAM is there, and can be found after the jump. */
+static int find_ram(struct stage *s, const struct manifest_vm *mv, struct err *e)
+{
+	for (unsigned int i = 0; i < vm_parts(&mv->vm); i++) {
+		struct ram ram;
+
+		if (host_ram(s->h, manifest_extent(mv, i), &ram, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 void preflight_vms(struct preflight *p, struct stage *s)
 {
 	check_ledger(p, s);
 	for (unsigned int i = 0; i < s->n; i++) {
 		struct stage_vm *v = &s->vm[i];
 		struct err e = { 0 };
-		struct ram ram;
 
 		if (memcmp(v->rs.m.ledger_uuid, s->h->ledger.geo.ledger_uuid, 16))
 			preflight_add(p, FINDING_FAIL, name_of(v),
 				      "its RAM belongs to another ledger; stop it and run it again");
-		else if (host_ram(s->h, &v->rs.m.vms[0].extent, &ram, &e) < 0)
+		else if (find_ram(s, &v->rs.m.vms[0], &e) < 0)
 			preflight_add(p, FINDING_FAIL, name_of(v), "its RAM: %s", e.msg);
 		else if (stage_examine(v, &e) < 0)
 			preflight_add(p, FINDING_FAIL, name_of(v), "%s", e.msg);

@@ -16,7 +16,7 @@
 #include "qemu.h"
 
 #define MONITOR_FD 3
-#define ARGS_MAX (VM_ARGS_MAX + 24)
+#define ARGS_MAX (VM_ARGS_MAX + 24 + 2 * VM_PARTS_MAX)
 #define WORDS_MAX 300
 
 /* Options that say what the machine is made of and open nothing. */
@@ -136,15 +136,22 @@ int probe_none(struct probe *p, const char *qemu, const char *const *args, struc
 int probe_vm(struct probe *p, const struct vm *vm, struct err *e)
 {
 	const char *argv[ARGS_MAX] = { vm->qemu };
-	char size[32], memory[160], machine[512];
+	char size[32], memory[VM_PARTS_MAX][160], machine[512];
 	bool numa = qemu_backend_in_numa(vm);
 	unsigned int n = 1;
 	int r;
 
 	*p = (struct probe)PROBE_INIT;
+	for (unsigned int i = 0; i < vm_parts(vm); i++) {
+		struct vm_part part = vm_part(vm, i);
+
+		io_format_size(part.size, size, sizeof(size));
+		snprintf(memory[i], sizeof(memory[i]),
+			 "memory-backend-ram,id=%s,size=%s,reserve=off", part.memdev, size);
+		argv[n++] = "-object";
+		argv[n++] = memory[i];
+	}
 	io_format_size(vm->memory, size, sizeof(size));
-	snprintf(memory, sizeof(memory), "memory-backend-ram,id=%s,size=%s,reserve=off", vm->memdev,
-		 size);
 	for (size_t i = 0; i < ARRAY_LEN(monitor); i++)
 		argv[n++] = monitor[i];
 	for (unsigned int i = 0; i < vm->nargs; i++) {
@@ -158,9 +165,10 @@ int probe_vm(struct probe *p, const struct vm *vm, struct err *e)
 	}
 	snprintf(machine, sizeof(machine), "%s%s%s", vm->machine,
 		 numa ? "" : ",memory-backend=", numa ? "" : vm->memdev);
-	for (size_t i = 0; i < 8; i++)
-		argv[n++] = (const char *[]){ "-m",	  size,	   "-object",	memory,
-					      "-machine", machine, "-incoming", "defer" }[i];
+	for (size_t i = 0; i < 6; i++)
+		argv[n++] = (const char *[]){
+			"-m", size, "-machine", machine, "-incoming", "defer",
+		}[i];
 	r = start(p, (char **)argv, e);
 	if (r < 0)
 		probe_close(p);

@@ -38,26 +38,52 @@ static int write_blob(struct stage *s, struct stage_vm *v, uint64_t *offset, str
 	return r;
 }
 
-static int take_canary(const struct stage *s, struct stage_vm *v, struct err *e)
+/* What shares the pages that all samples have together. */
+static unsigned int count_parts(const struct stage *s)
 {
-	struct ram ram;
+	unsigned int n = 0;
 
-	if (host_ram(s->h, &v->rs.m.vms[0].extent, &ram, e) < 0)
-		return -1;
-	return canary_take(&ram, s->h->cfg.canaries, s->n, &v->canary, e);
+	for (unsigned int i = 0; i < s->n; i++)
+		n += vm_parts(&s->vm[i].rs.m.vms[0].vm);
+	return n;
+}
+
+static int take_canaries(const struct stage *s, struct stage_vm *v, struct err *e)
+{
+	const struct manifest_vm *mv = &v->rs.m.vms[0];
+	unsigned int all = count_parts(s);
+
+	for (unsigned int i = 0; i < vm_parts(&mv->vm); i++) {
+		struct ram ram;
+
+		if (host_ram(s->h, manifest_extent(mv, i), &ram, e) < 0 ||
+		    canary_take(&ram, s->h->cfg.canaries, all, &v->canary[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int recheck_vm(const struct stage *s, const struct stage_vm *v, struct err *e)
+{
+	const struct manifest_vm *mv = &v->rs.m.vms[0];
+
+	for (unsigned int i = 0; i < vm_parts(&mv->vm); i++) {
+		struct ram ram;
+
+		if (host_ram(s->h, manifest_extent(mv, i), &ram, e) < 0 ||
+		    canary_check(&ram, &v->canary[i], false, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Something that writes on into the RAM of a paused VM is noticed while it can
  * still run on here. */
 static int recheck_canaries(const struct stage *s, struct err *e)
 {
-	for (unsigned int i = 0; i < s->n; i++) {
-		struct ram ram;
-
-		if (host_ram(s->h, &s->vm[i].rs.m.vms[0].extent, &ram, e) < 0 ||
-		    canary_check(&ram, &s->vm[i].canary, false, e) < 0)
+	for (unsigned int i = 0; i < s->n; i++)
+		if (recheck_vm(s, &s->vm[i], e) < 0)
 			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
-	}
 	return 0;
 }
 
@@ -81,30 +107,37 @@ static void fill_vm(struct stage_vm *v, struct manifest_vm *out)
 	out->cpr_reboot = v->save.cpr_reboot;
 	out->disks = v->disks;
 	out->ndisks = v->ndisks;
-	out->canary = v->canary;
+	out->canary = v->canary[0];
+	for (unsigned int i = 0; i < out->vm.nmore; i++)
+		out->more[i].canary = v->canary[i + 1];
 }
 
-/* Each region that a VM lies in is described, and stamped with this jump. */
+static int seal_region(struct stage *s, struct manifest *m, unsigned int number, struct err *e)
+{
+	struct manifest_region *r = &m->regions[m->nregions];
+	const struct store *store;
+
+	if (!number || manifest_region(m, number))
+		return 0;
+	if (host_store(s->h, number, &store, NULL, e) < 0 ||
+	    region_seal(&s->h->region[number], m->generation, s->ticket.key, s->ticket_id, e) < 0)
+		return -1;
+	r->number = number;
+	r->start = store->dev.region_start;
+	r->size = store->dev.region_size;
+	memcpy(r->namespace_uuid, store->dev.namespace_uuid, 16);
+	memcpy(r->fs_uuid, store->fs.uuid, 16);
+	m->nregions++;
+	return 0;
+}
+
+/* Each region that RAM of a VM lies in is described, and stamped with this jump. */
 static int seal_regions(struct stage *s, struct manifest *m, struct err *e)
 {
-	for (unsigned int i = 0; i < m->nvms; i++) {
-		unsigned int number = m->vms[i].extent.region;
-		struct manifest_region *r = &m->regions[m->nregions];
-		const struct store *store;
-
-		if (!number || manifest_region(m, number))
-			continue;
-		if (host_store(s->h, number, &store, NULL, e) < 0 ||
-		    region_seal(&s->h->region[number], m->generation, s->ticket.key, s->ticket_id,
-				e) < 0)
-			return -1;
-		r->number = number;
-		r->start = store->dev.region_start;
-		r->size = store->dev.region_size;
-		memcpy(r->namespace_uuid, store->dev.namespace_uuid, 16);
-		memcpy(r->fs_uuid, store->fs.uuid, 16);
-		m->nregions++;
-	}
+	for (unsigned int i = 0; i < m->nvms; i++)
+		for (unsigned int k = 0; k < vm_parts(&m->vms[i].vm); k++)
+			if (seal_region(s, m, manifest_extent(&m->vms[i], k)->region, e) < 0)
+				return -1;
 	return 0;
 }
 
@@ -187,7 +220,7 @@ int stage_seal(struct stage *s, struct err *e)
 	uint64_t offset = 0;
 
 	for (unsigned int i = 0; i < s->n; i++)
-		if (identify_disks(&s->vm[i], e) < 0 || take_canary(s, &s->vm[i], e) < 0 ||
+		if (identify_disks(&s->vm[i], e) < 0 || take_canaries(s, &s->vm[i], e) < 0 ||
 		    write_blob(s, &s->vm[i], &offset, e) < 0)
 			return err_wrap(e, "vm %s", s->vm[i].rs.m.vms[0].vm.name);
 	if (save_ticket(s, e) < 0 || write_manifest(s, e) < 0 || FAULT_FAILS(manifest_written, e))

@@ -21,7 +21,7 @@
  * @plan: current plan
  * @blob: where its device state lies
  * @next_version: of the QEMU on disk, as preflight_vms() found it; 0: unknown
- * @canary: of its RAM, as sealed
+ * @canary: of each part of its RAM, as sealed
  * @paused_tsc: time stamp counter when it was paused
  * @paused_here: there is a pause note that this program answers for
  * @sealed: its record says SEALED, or may say so: it must not run on
@@ -35,7 +35,7 @@ struct stage_vm {
 	struct plan plan;
 	struct blob_ref blob;
 	unsigned int next_version;
-	struct canary canary;
+	struct canary canary[VM_PARTS_MAX];
 	uint64_t paused_tsc;
 	bool paused_here;
 	bool sealed;

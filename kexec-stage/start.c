@@ -15,33 +15,36 @@
 #include "vmctl.h"
 
 /* QEMU of before 8.1 maps a device from its beginning only. */
-static int check_offset(const struct vm *vm, const struct extent *extent, struct err *e)
+static int check_offset(const struct vm *vm, const struct place *at, struct err *e)
 {
 	struct probe p _cleanup_probe_ = PROBE_INIT;
+	bool offset = false;
 
-	if (!extent->offset || extent->in_file)
+	for (unsigned int i = 0; i < at->parts; i++)
+		offset |= at->extent[i].offset && !at->extent[i].in_file;
+	if (!offset)
 		return 0;
 	if (probe_none(&p, vm->qemu, NULL, e) < 0)
 		return -1;
 	if (p.version >= PROBE_OFFSET_SINCE)
 		return 0;
 	return err_set(e, ERR_REFUSED,
-		       "%s is version %u.%u, which can use the beginning of the device only "
-		       "(offset= came with 8.1), and that belongs to another VM; install a newer QEMU, "
-		       "or stop the other VM first",
+		       "%s is version %u.%u, which can use the beginning of a device only "
+		       "(offset= came with 8.1), and that belongs to another VM or another part of "
+		       "this one's RAM; install a newer QEMU, or stop the other VM first",
 		       vm->qemu, p.version / 10000, p.version / 100 % 100);
 }
 
 /* Copies into an owned manifest of one VM, through its own encoding. */
 static int describe(const struct host *h, const struct vm *vm, const char *machine,
-		    const struct inventory *inv, const char *scope, unsigned int index,
-		    const struct extent *extent, struct manifest *out, struct err *e)
+		    const struct inventory *inv, const char *scope, const struct place *at,
+		    struct manifest *out, struct err *e)
 {
 	_cleanup_buf_ struct buf json = { 0 };
 	struct manifest_vm mv = {
 		.vm = *vm,
-		.index = index,
-		.extent = *extent,
+		.index = at->index,
+		.extent = at->extent[0],
 		.was_running = true,
 		.devices = inv ? inv->item : NULL,
 		.ndevices = inv ? inv->n : 0,
@@ -50,6 +53,8 @@ static int describe(const struct host *h, const struct vm *vm, const char *machi
 	struct manifest m = { .vms = &mv, .nvms = 1 };
 	struct utsname uts;
 
+	for (unsigned int i = 1; i < at->parts; i++)
+		mv.more[i - 1].extent = at->extent[i];
 	mv.vm.machine = (char *)machine;
 	memcpy(m.ledger_uuid, h->ledger.geo.ledger_uuid, 16);
 	uname(&uts);
@@ -64,8 +69,7 @@ struct newborn {
 	const struct host *h;
 	const struct vm *vm;
 	const char *scope;
-	unsigned int index;
-	const struct extent *extent;
+	const struct place *at;
 };
 
 /* Before it executes QEMU: one that nobody knows of could not be stopped. */
@@ -77,29 +81,37 @@ static int note_born(void *ctx, const struct qemu_proc *p, struct err *e)
 	rs.pid = p->pid;
 	rs.start_time = p->start_time;
 	/* The note of a QEMU that died paused is not about this one. */
-	if (describe(n->h, n->vm, n->vm->machine, NULL, n->scope, n->index, n->extent, &rs.m, e) < 0 ||
+	if (describe(n->h, n->vm, n->vm->machine, NULL, n->scope, n->at, &rs.m, e) < 0 ||
 	    runstate_clear_pause(n->vm->name, e) < 0)
 		return -1;
 	return runstate_save(&rs, e);
 }
 
-static int launch(struct host *h, const struct vm *vm, unsigned int index,
-		  const struct extent *extent, const struct ram *ram, const char *scope,
-		  struct qemu_proc *proc, struct err *e)
+/* No part of it shows what another VM has left there. */
+static int zero(struct host *h, const struct place *at, struct err *e)
 {
 	const struct store *store;
-	struct newborn newborn = { .h = h, .vm = vm, .scope = scope, .index = index, .extent = extent };
+
+	for (unsigned int i = 0; i < at->parts; i++)
+		if (host_store(h, at->extent[i].region, &store, NULL, e) < 0 ||
+		    store_zero(store, &at->ram[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+static int launch(struct host *h, const struct vm *vm, const struct place *at, const char *scope,
+		  struct qemu_proc *proc, struct err *e)
+{
+	struct newborn newborn = { .h = h, .vm = vm, .scope = scope, .at = at };
 	struct qemu_launch l = {
 		.vm = vm,
-		.ram = *ram,
 		.scope = unit_manager_present() ? scope : NULL,
 		.born = note_born,
 		.ctx = &newborn,
 	};
 
-	if (check_offset(vm, extent, e) < 0)
-		return -1;
-	if (host_store(h, extent->region, &store, NULL, e) < 0 || store_zero(store, ram, e) < 0)
+	memcpy(l.ram, at->ram, sizeof(l.ram));
+	if (check_offset(vm, at, e) < 0 || zero(h, at, e) < 0)
 		return -1;
 	FAULT(ram_zeroed);
 	if (qemu_start(&l, proc, e) < 0)
@@ -109,9 +121,8 @@ static int launch(struct host *h, const struct vm *vm, unsigned int index,
 }
 
 /* Talks to the new QEMU until the guest runs. */
-static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsigned int index,
-		    const struct extent *extent, const struct ram *ram, struct qemu_proc *proc,
-		    struct runstate *rs, struct err *e)
+static int bring_up(struct host *h, const struct vm *vm, const char *scope, const struct place *at,
+		    struct qemu_proc *proc, struct runstate *rs, struct err *e)
 {
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
 	struct inventory inv _cleanup_inventory_ = { .item = NULL };
@@ -126,9 +137,10 @@ static int bring_up(struct host *h, const struct vm *vm, const char *scope, unsi
 		return -1;
 	}
 	/* A guest on other RAM would lose it in the jump. */
-	if (qemu_ram_mapped_check(proc->pid, ram, e) < 0 ||
-	    describe(h, vm, machine, &inv, scope, index, extent, &rs->m, e) < 0 ||
-	    runstate_save(rs, e) < 0)
+	for (unsigned int i = 0; i < at->parts; i++)
+		if (qemu_ram_mapped_check(proc->pid, &at->ram[i], e) < 0)
+			return -1;
+	if (describe(h, vm, machine, &inv, scope, at, &rs->m, e) < 0 || runstate_save(rs, e) < 0)
 		return -1;
 	FAULT(fresh_qemu_described);
 	if (vmctl_cont(&q, e) < 0)
@@ -142,20 +154,17 @@ int start_vm(struct host *h, const struct vm *vm, struct runstate *rs, struct er
 	struct qemu_proc proc _cleanup_(qemu_proc_kill) = QEMU_PROC_INIT;
 	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
 	struct err ignored = { 0 };
+	struct place at = { .parts = 0 };
 	char scope[128];
-	struct ram ram;
-	int index;
 
 	if (!t)
 		return err_sys(e, ENOMEM, "extents");
 	if (ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
-	index = place_vm(h, vm, t, &ram, e);
-	if (index < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0)
+	if (place_vm(h, vm, t, &at, e) < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0)
 		return -1;
 	*rs = (struct runstate)RUNSTATE_INIT;
-	if (launch(h, vm, (unsigned int)index, &t->slot[index], &ram, scope, &proc, e) < 0 ||
-	    bring_up(h, vm, scope, (unsigned int)index, &t->slot[index], &ram, &proc, rs, e) < 0) {
+	if (launch(h, vm, &at, scope, &proc, e) < 0 || bring_up(h, vm, scope, &at, &proc, rs, e) < 0) {
 		runstate_free(rs);
 		qemu_proc_kill(&proc);
 		if (runstate_forget(vm->name, &ignored) < 0)

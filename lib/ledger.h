@@ -124,9 +124,10 @@ _must_check_ int ledger_info_block(const struct ledger *l, uint8_t out[4096], st
 /* ---- extents: which part of the device is whose RAM -------------------- */
 
 /**
- * struct extent - one VM's part of the device
- * @name: of the VM; empty = slot unused. The slot number is the VM's index
- *	everywhere in the ledger, for as long as the extent exists.
+ * struct extent - a VM's RAM, or a part of it
+ * @name: of the VM; empty = slot unused. The slot number of its part 0 is the
+ *	VM's index everywhere in the ledger, for as long as the extent exists.
+ * @part: which of the VM's RAM, from 0; see vm_part()
  * @offset: on the device, a multiple of the namespace's align
  * @size: bytes, a multiple of align
  * @region: in which region, see struct ledger_geometry
@@ -134,6 +135,7 @@ _must_check_ int ledger_info_block(const struct ledger *l, uint8_t out[4096], st
  */
 struct extent {
 	char name[VM_NAME_MAX + 1];
+	unsigned int part;
 	uint64_t offset;
 	uint64_t size;
 	unsigned int region;
@@ -147,8 +149,9 @@ struct extent_table {
 _must_check_ int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct err *e);
 _must_check_ int ledger_extents_write(struct ledger *l, const struct extent_table *t, struct err *e);
 
-/** extent_table_check() - every entry named, aligned, below the ledger, and no
- * two with the same name or overlapping; an error has kind @kind. Of another
+/** extent_table_check() - every entry named, aligned, below the ledger, no two
+ * of the same part of a VM or overlapping, no VM without the parts before one
+ * that is there; an error has kind @kind. Of another
  * region only what can be said without its geometry, see extent_fits(). */
 _must_check_ int extent_table_check(const struct extent_table *t, const struct ledger_geometry *geo,
 				    enum err_kind kind, struct err *e);
@@ -158,14 +161,21 @@ _must_check_ int extent_table_check(const struct extent_table *t, const struct l
 _must_check_ int extent_fits(const struct extent *x, const struct ledger_geometry *geo,
 			     enum err_kind kind, struct err *e);
 
-/** extent_find() - slot of @name, or -1. */
+/** extent_find() - slot of @name's part 0, or -1. */
 int extent_find(const struct extent_table *t, const char *name);
+int extent_find_part(const struct extent_table *t, const char *name, unsigned int part);
+
+/** extent_parts() - those of @name, in order. Returns how many. */
+unsigned int extent_parts(const struct extent_table *t, const char *name,
+			  struct extent out[VM_PARTS_MAX]);
 
 /** extent_alloc() - first fit below the ledger for @size bytes (rounded up to
  * align) in the region of @geo; returns the slot or -1 with REFUSED saying what is free. Only
  * changes @t; ledger_extents_write() makes it last. */
 int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo, const char *name,
 		 uint64_t size, struct err *e);
+int extent_alloc_part(struct extent_table *t, const struct ledger_geometry *geo, const char *name,
+		      unsigned int part, uint64_t size, struct err *e);
 
 /* ---- state records ----------------------------------------------------- */
 

@@ -37,12 +37,21 @@ int extent_fits(const struct extent *x, const struct ledger_geometry *geo, enum 
 	return 0;
 }
 
+/* Two entries at odds with each other. */
+static bool collide(const struct extent *a, const struct extent *b)
+{
+	return (a->part == b->part && !strcmp(a->name, b->name)) || overlap(a, b);
+}
+
 static int extent_check(const struct extent *x, const struct ledger_geometry *geo,
 			enum err_kind kind, struct err *e)
 {
 	if (memchr(x->name, '\0', sizeof(x->name)) == NULL || vm_name_check(x->name, e) < 0)
 		return err_set(e, kind, "ledger: extent table: \"%.*s\" is no VM name", VM_NAME_MAX,
 			       x->name);
+	if (x->part >= VM_PARTS_MAX)
+		return err_set(e, kind, "ledger: extent of VM %s: part %u is impossible", x->name,
+			       x->part);
 	if (x->region == geo->region)
 		return extent_fits(x, geo, kind, e);
 	if (x->region >= LEDGER_REGIONS || !x->size || x->size % LEDGER_PAGE ||
@@ -75,14 +84,44 @@ int extent_table_check(const struct extent_table *t, const struct ledger_geometr
 			b = &t->slot[j];
 			if (!b->name[0])
 				continue;
-			if (!strcmp(a->name, b->name) || overlap(a, b))
+			if (collide(a, b))
 				return err_set(
 					e, kind,
 					"ledger: extent table: VM %s (entry %u) and VM %s (entry %u) have the same name or overlap",
 					b->name, j, a->name, i);
 		}
+		if (a->part && extent_find_part(t, a->name, a->part - 1) < 0)
+			return err_set(e, kind,
+				       "ledger: extent table: part %u of VM %s (entry %u) is there "
+				       "without part %u",
+				       a->part, a->name, i, a->part - 1);
 	}
 	return 0;
+}
+
+static struct extent entry_decode(const struct ledger_extent_media *m, unsigned int minor)
+{
+	uint64_t low = LEDGER_EXTENT_REGION | LEDGER_EXTENT_IN_FILE, offset = le64toh(m->offset);
+	struct extent x = { .size = le64toh(m->size) };
+
+	/* Who wrote as of minor 1 knew of no parts: then they are no offset. */
+	if (minor >= 2) {
+		low |= LEDGER_EXTENT_PART;
+		x.part = (offset & LEDGER_EXTENT_PART) >> LEDGER_EXTENT_PART_SHIFT;
+	}
+	memcpy(x.name, m->name, sizeof(m->name));
+	x.offset = offset & ~low;
+	x.region = offset & LEDGER_EXTENT_REGION;
+	x.in_file = offset & LEDGER_EXTENT_IN_FILE;
+	return x;
+}
+
+static void entry_encode(const struct extent *x, struct ledger_extent_media *m)
+{
+	memcpy(m->name, x->name, strlen(x->name));
+	m->offset = htole64(x->offset | x->region | (uint64_t)x->part << LEDGER_EXTENT_PART_SHIFT |
+			    (x->in_file ? LEDGER_EXTENT_IN_FILE : 0));
+	m->size = htole64(x->size);
 }
 
 int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct err *e)
@@ -116,12 +155,7 @@ int ledger_extents_read(const struct ledger *l, struct extent_table *t, struct e
 		if (!all_zero(m.name + used, sizeof(m.name) - used))
 			return err_set(e, ERR_FORMAT,
 				       "ledger: extent table: entry %u has bytes after its name", i);
-		memcpy(got.slot[i].name, m.name, sizeof(m.name));
-		got.slot[i].offset = le64toh(m.offset) &
-			~(uint64_t)(LEDGER_EXTENT_REGION | LEDGER_EXTENT_IN_FILE);
-		got.slot[i].size = le64toh(m.size);
-		got.slot[i].region = le64toh(m.offset) & LEDGER_EXTENT_REGION;
-		got.slot[i].in_file = le64toh(m.offset) & LEDGER_EXTENT_IN_FILE;
+		got.slot[i] = entry_decode(&m, head.minor);
 	}
 	if (extent_table_check(&got, &l->geo, ERR_FORMAT, e) < 0)
 		return -1;
@@ -138,24 +172,36 @@ int ledger_extents_write(struct ledger *l, const struct extent_table *t, struct 
 	if (extent_table_check(t, &l->geo, ERR_REFUSED, e) < 0)
 		return -1;
 	memset(m, 0, sizeof(m));
-	for (i = 0; i < VM_MAX; i++) {
-		memcpy(m[i].name, t->slot[i].name, strlen(t->slot[i].name));
-		m[i].offset = htole64(t->slot[i].offset | t->slot[i].region |
-				      (t->slot[i].in_file ? LEDGER_EXTENT_IN_FILE : 0));
-		m[i].size = htole64(t->slot[i].size);
-	}
+	for (i = 0; i < VM_MAX; i++)
+		entry_encode(&t->slot[i], &m[i]);
 	pair_of(l, LEDGER_EXTENTS, &pair);
 	return pair_write(l, &pair, 0, m, sizeof(m), e);
 }
 
-int extent_find(const struct extent_table *t, const char *name)
+int extent_find_part(const struct extent_table *t, const char *name, unsigned int part)
 {
 	int i;
 
 	for (i = 0; i < VM_MAX; i++)
-		if (name[0] && !strcmp(t->slot[i].name, name))
+		if (name[0] && !strcmp(t->slot[i].name, name) && t->slot[i].part == part)
 			return i;
 	return -1;
+}
+
+int extent_find(const struct extent_table *t, const char *name)
+{
+	return extent_find_part(t, name, 0);
+}
+
+unsigned int extent_parts(const struct extent_table *t, const char *name,
+			  struct extent out[VM_PARTS_MAX])
+{
+	unsigned int n = 0;
+	int slot;
+
+	while (n < VM_PARTS_MAX && (slot = extent_find_part(t, name, n)) >= 0)
+		out[n++] = t->slot[slot];
+	return n;
 }
 
 /* The lowest extent of @region that ends above @at; NULL: all from @at on is
@@ -200,13 +246,19 @@ static bool find_gap(const struct extent_table *t, const struct ledger_geometry 
 int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo, const char *name,
 		 uint64_t size, struct err *e)
 {
+	return extent_alloc_part(t, geo, name, 0, size, e);
+}
+
+int extent_alloc_part(struct extent_table *t, const struct ledger_geometry *geo, const char *name,
+		      unsigned int part, uint64_t size, struct err *e)
+{
 	uint64_t at, largest;
 	char want[32], have[32];
 	int slot;
 
 	if (vm_name_check(name, e) < 0)
 		return -1;
-	if (extent_find(t, name) >= 0)
+	if (extent_find_part(t, name, part) >= 0)
 		return err_set(e, ERR_REFUSED, "VM %s has an extent on the device already", name);
 	for (slot = 0; slot < VM_MAX && t->slot[slot].name[0];)
 		slot++;
@@ -231,6 +283,7 @@ int extent_alloc(struct extent_table *t, const struct ledger_geometry *geo, cons
 	}
 	memset(&t->slot[slot], 0, sizeof(t->slot[slot]));
 	memcpy(t->slot[slot].name, name, strlen(name));
+	t->slot[slot].part = part;
 	t->slot[slot].offset = at;
 	t->slot[slot].size = size;
 	t->slot[slot].region = geo->region;

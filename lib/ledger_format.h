@@ -69,8 +69,9 @@
 
 #define LEDGER_MAJOR 1
 /* Minor 1: superblock and ticket say whether the ledger is a file on a DAX
- * file system and which; regions beside the ledger's own. */
-#define LEDGER_MINOR 1
+ * file system and which; regions beside the ledger's own. Minor 2: VMs whose
+ * RAM is of several parts, each with an extent. */
+#define LEDGER_MINOR 2
 
 #define LEDGER_LINE 64
 #define LEDGER_PAGE 4096
@@ -165,8 +166,10 @@ static_assert(sizeof(struct ledger_sb) == 256, "sb");
  * unused entry is all zero. Offsets being multiples of 4096 at least, the
  * lowest byte of the number has another meaning from minor 1 on: bits 0 to 3
  * are the number of the region, bit 7 says that the RAM is a file, whose
- * offset is 0. (An older reader takes such an offset for a misaligned one, and
- * refuses the table.) */
+ * offset is 0. From minor 2 on bits 4 to 6 are the number of the part of the
+ * VM's RAM that this is: a VM of several parts has as many entries of its name,
+ * numbered from 0, and that of part 0 is its index. (An older reader takes such
+ * an offset for a misaligned one, and refuses the table.) */
 struct ledger_extent_media {
 	char name[48];
 	le64 offset; /* on the device */
@@ -174,9 +177,12 @@ struct ledger_extent_media {
 } _packed_;
 
 #define LEDGER_EXTENT_REGION 0x0fu
+#define LEDGER_EXTENT_PART_SHIFT 4
+#define LEDGER_EXTENT_PART 0x70u
 #define LEDGER_EXTENT_IN_FILE 0x80u
 
 static_assert(LEDGER_REGIONS == LEDGER_EXTENT_REGION + 1, "extent");
+static_assert(VM_PARTS_MAX == (LEDGER_EXTENT_PART >> LEDGER_EXTENT_PART_SHIFT) + 1, "extent");
 static_assert(VM_NAME_MAX + 1 == 48, "extent");
 static_assert(VM_MAX == 64, "records and extents are sized for 64 VMs");
 static_assert(offsetof(struct ledger_extent_media, offset) == 48, "extent");
@@ -186,6 +192,8 @@ static_assert(sizeof(struct ledger_extent_media) == LEDGER_LINE, "extent");
  * mac: BLAKE2b-256 keyed with the ticket, over
  *	32 bytes "holdover manifest" padded with zeros, ledger uuid,
  *	le64 generation, ticket id, le64 length of the JSON, the JSON.
+ * From minor 2 on a VM of several parts has "ram" in place of "memdev",
+ * "extent", "canary": an older reader misses these, and refuses the manifest.
  * ticket_id: BLAKE2b-128, no key, over
  *	32 bytes "holdover ticket id" padded with zeros, the key. */
 struct ledger_manifest_media {

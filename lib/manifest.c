@@ -229,11 +229,60 @@ static void put_state(struct writer *w, const struct manifest_vm *v)
 		put_u64(w, "paused_tsc", v->paused_tsc);
 }
 
+static void put_extent(struct writer *w, const struct extent *x)
+{
+	struct writer in = inner(w);
+
+	put_u64(&in, "offset", x->offset);
+	put_u64(&in, "size", x->size);
+	if (x->region)
+		put_u64(&in, "region", x->region);
+	if (x->in_file)
+		put_bool(&in, "file", true);
+	put_inner(w, "extent", &in);
+}
+
+/* Where part @i of the RAM is, and what QEMU is told about it. */
+static void put_part(struct writer *w, const struct manifest_vm *v, unsigned int i)
+{
+	struct vm_part p = vm_part(&v->vm, i);
+
+	put_str(w, "memdev", p.memdev);
+	if (p.align)
+		put_u64(w, "align", p.align);
+	if (p.no_pmem)
+		put_bool(w, "no_pmem", true);
+	put_extent(w, manifest_extent(v, i));
+	if (manifest_canary(v, i)->mode != CANARY_NONE)
+		put_canary(w, manifest_canary(v, i));
+}
+
+/* A reader that knows of one part alone must not take that for all of the RAM:
+ * of several, none is where it looks. */
+static void put_ram(struct writer *w, const struct manifest_vm *v)
+{
+	yyjson_mut_val *arr;
+
+	if (!v->vm.nmore) {
+		put_part(w, v, 0);
+		return;
+	}
+	arr = yyjson_mut_arr(w->doc);
+	for (unsigned int i = 0; i < vm_parts(&v->vm); i++) {
+		struct writer in = inner(w);
+
+		put_u64(&in, "memory", vm_part(&v->vm, i).size);
+		put_part(&in, v, i);
+		w->failed |= in.failed;
+		append(w, arr, in.obj);
+	}
+	put(w, "ram", arr);
+}
+
 static void put_vm(struct writer *w, const struct manifest_vm *v)
 {
 	yyjson_mut_val *args = yyjson_mut_arr(w->doc);
 	const struct vm *vm = &v->vm;
-	struct writer extent;
 	unsigned int i;
 	bool early;
 
@@ -242,7 +291,7 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	put_str(w, "qemu", vm->qemu);
 	put_str(w, "machine", vm->machine);
 	put_u64(w, "memory", vm->memory);
-	put_str(w, "memdev", vm->memdev);
+	put_ram(w, v);
 	for (i = 0; i < vm->nargs; i++)
 		append(w, args, text_value(w, "args", vm->args[i]));
 	put(w, "args", args);
@@ -263,26 +312,12 @@ static void put_vm(struct writer *w, const struct manifest_vm *v)
 	put_limits(w, vm);
 	put_int(w, "priority", vm->priority);
 	put_int(w, "timeout_ms", vm->timeout_ms);
-	if (vm->align)
-		put_u64(w, "align", vm->align);
-	if (vm->no_pmem)
-		put_bool(w, "no_pmem", true);
-	extent = inner(w);
-	put_u64(&extent, "offset", v->extent.offset);
-	put_u64(&extent, "size", v->extent.size);
-	if (v->extent.region)
-		put_u64(&extent, "region", v->extent.region);
-	if (v->extent.in_file)
-		put_bool(&extent, "file", true);
-	put_inner(w, "extent", &extent);
 	put_state(w, v);
 	put_bool(w, "was_running", v->was_running);
 	put_bool(w, "cpr_reboot", v->cpr_reboot);
 	put_disks(w, v);
 	if (v->devices)
 		put_devices(w, v);
-	if (v->canary.mode != CANARY_NONE)
-		put_canary(w, &v->canary);
 	if (v->scope)
 		put_str(w, "scope", v->scope);
 }

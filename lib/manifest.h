@@ -60,10 +60,20 @@ struct snapshot {
 };
 
 /**
+ * struct manifest_part - a further part of a VM's RAM
+ * @extent: where it is
+ * @canary: of it
+ */
+struct manifest_part {
+	struct extent extent;
+	struct canary canary;
+};
+
+/**
  * struct manifest_vm - one VM as sealed
  * @vm: what to start; machine is the versioned type
  * @index: slot in the extent table and of the state record
- * @extent: its RAM on the device
+ * @extent: its RAM on the device, or the first part of it
  * @blob: its device state
  * @snapshot: where its device state really is, if @vm's transport is
  *	VM_STATE_SNAPSHOT: @blob then only says so in words
@@ -71,10 +81,12 @@ struct snapshot {
  * @was_running: false: it had been paused by its owner and stays paused
  * @cpr_reboot: saved with mode=cpr-reboot: load in the same mode
  * @disks: @ndisks entries, owned
- * @canary: of its RAM; CANARY_NONE also when a stage wrote it that knew of none
+ * @canary: of what is in @extent; CANARY_NONE also when a stage wrote it that knew of none
  * @devices: @ndevices sentences about what the command line made, sorted, owned
  *	(see kexec-stage/inventory.h); NULL when nobody looked
  * @scope: systemd scope unit it ran in, e.g. "holdover-db1.scope"
+ * @more: the further parts, as many as @vm has; manifest_extent() and
+ *	manifest_canary() have all alike
  */
 struct manifest_vm {
 	struct vm vm;
@@ -91,6 +103,7 @@ struct manifest_vm {
 	char **devices;
 	unsigned int ndevices;
 	char *scope;
+	struct manifest_part more[VM_PARTS_MAX - 1];
 };
 
 /**
@@ -136,6 +149,10 @@ struct manifest {
 
 /** manifest_region() - the region of that number, or NULL. */
 const struct manifest_region *manifest_region(const struct manifest *m, unsigned int number);
+
+/** manifest_extent(), manifest_canary() - of part @i of a VM's RAM. */
+const struct extent *manifest_extent(const struct manifest_vm *mv, unsigned int i);
+const struct canary *manifest_canary(const struct manifest_vm *mv, unsigned int i);
 
 void manifest_free(struct manifest *m);
 #define _cleanup_manifest_ _cleanup_(manifest_free)

@@ -11,7 +11,7 @@
 #include "json.h"
 #include "manifest_impl.h"
 
-static int dup_str(yyjson_val *obj, const char *key, char **out, struct err *e)
+int manifest_dup_str(yyjson_val *obj, const char *key, char **out, struct err *e)
 {
 	const char *s;
 
@@ -59,7 +59,7 @@ static int decode_newer(yyjson_val *obj, struct vm *vm, struct err *e)
 		vm->attempts = (unsigned int)attempts;
 	}
 	if (yyjson_obj_get(obj, "failure_unit") &&
-	    dup_str(obj, "failure_unit", &vm->failure_unit, e) < 0)
+	    manifest_dup_str(obj, "failure_unit", &vm->failure_unit, e) < 0)
 		return -1;
 	if (yyjson_obj_get(obj, "on_kexec") &&
 	    (json_str(obj, "on_kexec", &on_kexec, e) < 0 ||
@@ -105,44 +105,19 @@ static int decode_policy(yyjson_val *obj, struct vm *vm, struct err *e)
 
 static int decode_vm(yyjson_val *obj, struct vm *vm, struct err *e)
 {
-	if (dup_str(obj, "qemu", &vm->qemu, e) < 0 || dup_str(obj, "machine", &vm->machine, e) < 0 ||
-	    json_u64(obj, "memory", UINT64_MAX, &vm->memory, e) < 0 ||
-	    dup_str(obj, "memdev", &vm->memdev, e) < 0 || decode_args(obj, vm, e) < 0 ||
-	    decode_policy(obj, vm, e) < 0 ||
-	    (yyjson_obj_get(obj, "align") && json_u64(obj, "align", UINT64_MAX, &vm->align, e) < 0) ||
-	    (yyjson_obj_get(obj, "no_pmem") && json_bool(obj, "no_pmem", &vm->no_pmem, e) < 0))
+	if (manifest_dup_str(obj, "qemu", &vm->qemu, e) < 0 ||
+	    manifest_dup_str(obj, "machine", &vm->machine, e) < 0 ||
+	    json_u64(obj, "memory", UINT64_MAX, &vm->memory, e) < 0 || decode_args(obj, vm, e) < 0)
 		return -1;
-	return vm_check(vm, e);
-}
-
-static int decode_extent(yyjson_val *vm, struct manifest_vm *v, struct err *e)
-{
-	uint64_t region = 0;
-	yyjson_val *obj;
-
-	memcpy(v->extent.name, v->vm.name, sizeof(v->extent.name));
-	if (json_obj(vm, "extent", &obj, e) < 0 ||
-	    json_u64(obj, "offset", UINT64_MAX, &v->extent.offset, e) < 0 ||
-	    json_u64(obj, "size", UINT64_MAX, &v->extent.size, e) < 0)
-		return -1;
-	/* Both are absent for what an older stage wrote. */
-	if ((yyjson_obj_get(obj, "region") &&
-	     json_u64(obj, "region", LEDGER_REGIONS - 1, &region, e) < 0) ||
-	    (yyjson_obj_get(obj, "file") && json_bool(obj, "file", &v->extent.in_file, e) < 0))
-		return -1;
-	v->extent.region = (unsigned int)region;
-	if (v->vm.memory > v->extent.size)
-		return err_set(e, ERR_FORMAT,
-			       "%" PRIu64 " bytes of RAM are more than its extent's %" PRIu64,
-			       v->vm.memory, v->extent.size);
-	return 0;
+	return decode_policy(obj, vm, e);
 }
 
 static int decode_disk(yyjson_val *obj, struct disk *d, struct err *e)
 {
 	uint8_t fsid[8];
 
-	if (dup_str(obj, "path", &d->path, e) < 0 || json_bool(obj, "writable", &d->writable, e) < 0 ||
+	if (manifest_dup_str(obj, "path", &d->path, e) < 0 ||
+	    json_bool(obj, "writable", &d->writable, e) < 0 ||
 	    json_bool(obj, "block", &d->is_block, e) < 0 ||
 	    json_copy_str(obj, "fs_uuid", d->fs_uuid, sizeof(d->fs_uuid), e) < 0 ||
 	    json_u64(obj, "inode", UINT64_MAX, &d->inode, e) < 0 ||
@@ -216,18 +191,18 @@ static int decode_manifest_vm(yyjson_val *obj, const struct ledger_geometry *geo
 	uint64_t index;
 
 	if (json_u64(obj, "index", VM_MAX - 1, &index, e) < 0 || decode_vm(obj, &v->vm, e) < 0 ||
-	    decode_extent(obj, v, e) < 0 || manifest_decode_blob(obj, &v->blob, geo, e) < 0 ||
+	    manifest_decode_ram(obj, v, e) < 0 || vm_check(&v->vm, e) < 0 ||
+	    manifest_decode_blob(obj, &v->blob, geo, e) < 0 ||
 	    manifest_decode_snapshot(obj, v, geo, &v->snapshot, e) < 0 ||
 	    json_bool(obj, "was_running", &v->was_running, e) < 0 ||
 	    json_bool(obj, "cpr_reboot", &v->cpr_reboot, e) < 0 || decode_disks(obj, v, e) < 0 ||
-	    manifest_decode_canary(obj, &v->extent, &v->canary, e) < 0 ||
 	    decode_devices(obj, v, e) < 0)
 		return -1;
 	v->index = (unsigned int)index;
 	if (yyjson_obj_get(obj, "paused_tsc") &&
 	    json_u64(obj, "paused_tsc", UINT64_MAX, &v->paused_tsc, e) < 0)
 		return -1;
-	if (yyjson_obj_get(obj, "scope") && dup_str(obj, "scope", &v->scope, e) < 0)
+	if (yyjson_obj_get(obj, "scope") && manifest_dup_str(obj, "scope", &v->scope, e) < 0)
 		return -1;
 	return 0;
 }
@@ -277,16 +252,16 @@ static int check_together(const struct manifest *m, const struct ledger_geometry
 			return err_set(e, ERR_FORMAT, "VM %s and VM %s both have index %u",
 				       t.slot[v->index].name, v->vm.name, v->index);
 		t.slot[v->index] = v->extent;
-		if (geo && v->extent.region && !manifest_region(m, v->extent.region))
-			return err_set(e, ERR_FORMAT,
-				       "the RAM of VM %s is in region %u, which is not described",
-				       v->vm.name, v->extent.region);
+		if (geo && manifest_check_regions(m, v, e) < 0)
+			return -1;
 		for (k = 0; k < i; k++)
 			if (blobs_overlap(&v->blob, &m->vms[k].blob))
 				return err_set(e, ERR_FORMAT,
 					       "the device states of VM %s and VM %s overlap",
 					       m->vms[k].vm.name, v->vm.name);
 	}
+	if (manifest_add_parts(m, &t, e) < 0)
+		return -1;
 	return geo ? extent_table_check(&t, geo, ERR_FORMAT, e) : 0;
 }
 

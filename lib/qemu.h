@@ -29,8 +29,8 @@ struct qemu_proc {
 /**
  * struct qemu_launch - how to start one QEMU
  * @vm: what to start
- * @ram: where its RAM is in this boot; the offset is given to QEMU only if it
- *	is not 0, since QEMU < 8.1 has no offset=
+ * @ram: where each part of its RAM is in this boot; the offset is given to QEMU
+ *	only if it is not 0, since QEMU < 8.1 has no offset=
  * @incoming: wait for device state (-incoming defer)
  * @root: chroot() there before exec, or NULL; in an initramfs this is the
  *	mounted root, so that the process keeps a valid root after switch-root
@@ -44,7 +44,7 @@ struct qemu_proc {
  */
 struct qemu_launch {
 	const struct vm *vm;
-	struct ram ram;
+	struct ram ram[VM_PARTS_MAX];
 	bool incoming;
 	const char *root;
 	bool survive;

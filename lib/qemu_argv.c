@@ -7,7 +7,7 @@
 #include "io.h"
 #include "qemu.h"
 
-#define PLUMBING_MAX 32
+#define PLUMBING_MAX (32 + 2 * VM_PARTS_MAX)
 
 struct argv {
 	char **v;
@@ -38,32 +38,38 @@ static void add(struct argv *a, const char *fmt, ...)
  * memory-backend= beside that. */
 bool qemu_backend_in_numa(const struct vm *vm)
 {
-	char want[128];
+	return vm_numa_users(vm, vm->memdev) > 0;
+}
 
-	snprintf(want, sizeof(want), "memdev=%s", vm->memdev);
-	for (unsigned int i = 0; i + 1 < vm->nargs; i++)
-		if (strstr(vm->args[i], "-numa") == vm->args[i] && strstr(vm->args[i + 1], want))
-			return true;
-	return false;
+static void add_backend(struct argv *a, const struct vm_part *p, const struct ram *ram)
+{
+	uint64_t granule = ram->align ? ram->align : 2 << 20;
+	char size[32], align[32], offset[64] = "";
+
+	io_format_size(p->size, size, sizeof(size));
+	io_format_size(p->align > granule ? p->align : granule, align, sizeof(align));
+	if (ram->offset)
+		snprintf(offset, sizeof(offset), ",offset=%" PRIu64, ram->offset);
+	add(a, "-object");
+	add(a,
+	    "memory-backend-file,id=%s,size=%s,mem-path=%s,share=on,pmem=%s,"
+	    "align=%s%s",
+	    p->memdev, size, ram->path, p->no_pmem ? "off" : "on", align, offset);
 }
 
 static void add_memory(struct argv *a, const struct qemu_launch *launch)
 {
 	const struct vm *vm = launch->vm;
-	uint64_t granule = launch->ram.align ? launch->ram.align : 2 << 20;
-	char size[32], align[32], offset[64] = "";
+	char size[32];
 
 	io_format_size(vm->memory, size, sizeof(size));
-	io_format_size(vm->align > granule ? vm->align : granule, align, sizeof(align));
 	add(a, "-m");
 	add(a, "%s", size);
-	if (launch->ram.offset)
-		snprintf(offset, sizeof(offset), ",offset=%" PRIu64, launch->ram.offset);
-	add(a, "-object");
-	add(a,
-	    "memory-backend-file,id=%s,size=%s,mem-path=%s,share=on,pmem=%s,"
-	    "align=%s%s",
-	    vm->memdev, size, launch->ram.path, vm->no_pmem ? "off" : "on", align, offset);
+	for (unsigned int i = 0; i < vm_parts(vm); i++) {
+		struct vm_part p = vm_part(vm, i);
+
+		add_backend(a, &p, &launch->ram[i]);
+	}
 	add(a, "-machine");
 	if (qemu_backend_in_numa(vm))
 		add(a, "%s", vm->machine);

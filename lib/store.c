@@ -139,6 +139,10 @@ int store_ram(const struct store *s, const struct extent *x, struct ram *out, st
 			       x->in_file ? "files" : "extents");
 	if (!x->in_file)
 		return io_path(out->path, sizeof(out->path), e, "%s", s->dev.path);
+	/* No VM's name has a '+': it could be that of another one's file. */
+	if (x->part)
+		return io_path(out->path, sizeof(out->path), e, "%s/%s+%u.ram", s->fs.dir, x->name,
+			       x->part);
 	return io_path(out->path, sizeof(out->path), e, "%s/%s.ram", s->fs.dir, x->name);
 }
 

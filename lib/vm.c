@@ -12,6 +12,11 @@ void vm_free(struct vm *vm)
 	free(vm->memdev);
 	free(vm->region);
 	free(vm->mem_path);
+	for (unsigned int i = 0; i < vm->nmore; i++) {
+		free(vm->more[i].memdev);
+		free(vm->more[i].region);
+		free(vm->more[i].mem_path);
+	}
 	for (unsigned int i = 0; i < vm->nargs; i++)
 		free(vm->args[i]);
 	free(vm->args);
@@ -174,17 +179,13 @@ int vm_check(const struct vm *vm, struct err *e)
 		return err_set(e, ERR_USAGE, "machine is missing; write 'machine = q35'");
 	if (!vm->memory)
 		return err_set(e, ERR_USAGE, "memory is missing; write 'memory = 2G'");
+	if (vm_parts_check(vm, e) < 0)
+		return -1;
 	if (vm->memory % (2 << 20))
 		return err_set(e, ERR_USAGE,
 			       "memory: %llu bytes is not a multiple of 2M, "
 			       "the alignment of a DAX device",
 			       (unsigned long long)vm->memory);
-	if (!vm->memdev || !*vm->memdev || strpbrk(vm->memdev, ",= /"))
-		return err_set(e, ERR_USAGE, "memdev: '%.80s' is not a QEMU object id",
-			       vm->memdev ? vm->memdev : "");
-	if (vm->align & (vm->align - 1))
-		return err_set(e, ERR_USAGE, "align: %llu is not a power of two",
-			       (unsigned long long)vm->align);
 	if (vm->timeout_ms <= 0)
 		return err_set(e, ERR_USAGE, "timeout must be at least 1");
 	if (vm->attempts > VM_ATTEMPTS_MAX)

@@ -15,6 +15,9 @@
 #define VM_ARGS_MAX 512
 #define VM_DISKS_MAX 64
 #define VM_DEVICES_MAX 1024
+/* Guest NUMA nodes with RAM of their own; ledger_format.h checks that the
+ * extent table can number them. */
+#define VM_PARTS_MAX 8
 
 /**
  * enum vm_placement - the earliest point of the boot at which a VM is resumed
@@ -57,13 +60,29 @@ enum vm_limit {
 #define VM_ATTEMPTS_MAX 100
 
 /**
+ * struct vm_part - one memory backend of a VM: all of its RAM, or one guest NUMA
+ *	node's
+ * @memdev: its id
+ * @size: bytes of RAM
+ * @align, @no_pmem, @region, @mem_path: as in struct vm
+ */
+struct vm_part {
+	char *memdev;
+	uint64_t size;
+	uint64_t align;
+	bool no_pmem;
+	char *region;
+	char *mem_path;
+};
+
+/**
  * struct vm - what QEMU is started from
  * @name: [A-Za-z0-9][A-Za-z0-9_.-]*, at most VM_NAME_MAX bytes, never a path
  * @qemu: absolute path of the QEMU program, as seen in the host's root
  * @machine: value of -machine, e.g. "q35"; the manifest has the versioned
  *	type in place of an alias
- * @memory: bytes of guest RAM, = size of its extent
- * @memdev: id of the memory backend, default "holdover.ram"; part of the
+ * @memory: bytes of guest RAM, all parts of it
+ * @memdev: id of the (first) memory backend, default "holdover.ram"; part of the
  *	migration stream (RAM block name), so it never changes in a VM's life
  * @args: the rest of the command line, owned strings, NULL-terminated;
  *	nothing that Holdover adds itself (-object of the RAM, -m, -machine,
@@ -85,6 +104,9 @@ enum vm_limit {
  *	NULL. Only from a file, as @mem_path: a VM that has RAM has an extent
  * @mem_path: device, or directory on a DAX file system, that the operator's own
  *	command line names, or NULL
+ * @more: @nmore further parts of its RAM; @memdev, @align, @no_pmem, @region and
+ *	@mem_path are about the first, which is what they leave of @memory.
+ *	vm_part() has all alike
  */
 struct vm {
 	char name[VM_NAME_MAX + 1];
@@ -107,6 +129,8 @@ struct vm {
 	bool no_pmem;
 	char *region;
 	char *mem_path;
+	struct vm_part more[VM_PARTS_MAX - 1];
+	unsigned int nmore;
 };
 
 void vm_free(struct vm *vm);
@@ -126,12 +150,26 @@ _must_check_ int vm_split_args(const char *text, char ***args, unsigned int *nar
  * that Holdover owns. */
 _must_check_ int vm_check(const struct vm *vm, struct err *e);
 
+/** vm_parts() - of how many parts its RAM is. */
+unsigned int vm_parts(const struct vm *vm);
+
+/** vm_part() - one of them; borrows the strings of @vm. */
+struct vm_part vm_part(const struct vm *vm, unsigned int i);
+
+/** vm_parts_check() - the rules for the parts' ids and sizes, and that each of
+ * several is the RAM of one guest NUMA node. Part of vm_check(). */
+_must_check_ int vm_parts_check(const struct vm *vm, struct err *e);
+
+/** vm_numa_users() - how many -numa nodes of @vm's arguments have the memory
+ * backend @memdev. */
+unsigned int vm_numa_users(const struct vm *vm, const char *memdev);
+
 /** vm_unprivileged() - does QEMU give up root by itself (-run-with user=, -runas)? */
 bool vm_unprivileged(const struct vm *vm);
 
 /** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
- * region, args (continuation lines allowed), placement = initramfs|sysroot|late,
+ * region, numa (once a node), args (continuation lines allowed), placement = initramfs|sysroot|late,
  * transport = ledger|snapshot,
  * on-failure = keep|cold-boot|ignore, on-failure-unit, attempts,
  * on-kexec = stop|hold, the limits, priority, timeout (seconds). */

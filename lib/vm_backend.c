@@ -46,47 +46,60 @@ static int set_size(uint64_t *out, const char *what, const char *value, struct e
 }
 
 /**
+ * struct object - one -object for RAM
+ * @size: 0: not given
+ */
+struct object {
+	char *id, *path;
+	uint64_t size, align;
+	bool shared, no_pmem;
+};
+
+/**
  * struct backend - what is taken from the command line
- * @found: an -object for the RAM, or -enable-dax
+ * @object: @n for the RAM
  * @dax: -enable-dax
- * @memory: by -object size=, 0: not given
+ * @path: of -mem-path
  * @m: by -m, 0: not given
- * @id: of the object, in the load's text
  * @machine: -M and -machine without memory-backend=, owned
  */
 struct backend {
-	bool found, dax, shared;
-	uint64_t memory, m;
-	char *id, *path, *machine, *machine_backend;
+	struct object object[VM_PARTS_MAX];
+	unsigned int n;
+	bool dax;
+	uint64_t m;
+	char *path, *machine, *machine_backend;
 };
 
 static void backend_free(struct backend *b)
 {
-	free(b->id);
+	for (unsigned int i = 0; i < b->n; i++) {
+		free(b->object[i].id);
+		free(b->object[i].path);
+	}
 	free(b->path);
 	free(b->machine);
 	free(b->machine_backend);
 }
 
-static int take_key(struct backend *b, struct vm *vm, const char *key, const char *value,
-		    struct err *e)
+static int take_key(struct object *o, const char *key, const char *value, struct err *e)
 {
 	uint64_t offset;
 
 	if (!strcmp(key, "id"))
-		return config_set_string(&b->id, value, e);
+		return config_set_string(&o->id, value, e);
 	if (!strcmp(key, "mem-path"))
-		return config_set_string(&b->path, value, e);
+		return config_set_string(&o->path, value, e);
 	if (!strcmp(key, "size"))
-		return set_size(&b->memory, "size of the memory backend", value, e);
+		return set_size(&o->size, "size of the memory backend", value, e);
 	if (!strcmp(key, "align"))
-		return set_size(&vm->align, "align of the memory backend", value, e);
+		return set_size(&o->align, "align of the memory backend", value, e);
 	if (!strcmp(key, "share")) {
-		b->shared = !strcmp(value, "on");
+		o->shared = !strcmp(value, "on");
 		return 0;
 	}
 	if (!strcmp(key, "pmem")) {
-		vm->no_pmem = strcmp(value, "on") != 0;
+		o->no_pmem = strcmp(value, "on") != 0;
 		return 0;
 	}
 	if (strcmp(key, "offset"))
@@ -101,25 +114,24 @@ static int take_key(struct backend *b, struct vm *vm, const char *key, const cha
 			0;
 }
 
-static int take_object(struct backend *b, struct vm *vm, const char *text, struct err *e)
+static int take_object(struct backend *b, const char *text, struct err *e)
 {
 	_cleanup_free_ char *copy = strdup(text);
 	char *rest = copy, *value, *key;
+	struct object *o;
 
 	if (!copy)
 		return err_sys(e, ENOMEM, "args");
-	if (b->id)
-		return err_set(e, ERR_USAGE,
-			       "args: '%.80s' is a second memory backend; a VM's RAM is one, in one "
-			       "region",
-			       text);
+	if (b->n == VM_PARTS_MAX)
+		return err_set(e, ERR_USAGE, "args: '%.80s' is one memory backend more than %d",
+			       text, VM_PARTS_MAX);
+	o = &b->object[b->n++];
 	next_item(&rest, &value); /* memory-backend-file */
 	while ((key = next_item(&rest, &value)))
-		if (take_key(b, vm, key, value ? value : "on", e) < 0)
+		if (take_key(o, key, value ? value : "on", e) < 0)
 			return -1;
-	if (!b->id || !b->memory || !b->path)
+	if (!o->id || !o->size || !o->path)
 		return err_set(e, ERR_USAGE, "args: '%.80s' lacks id=, size= or mem-path=", text);
-	b->found = true;
 	return 0;
 }
 
@@ -201,17 +213,16 @@ static bool brings_ram(const struct vm *vm)
 }
 
 /* 2: option and value were taken, 1: the option, 0: neither, -1. */
-static int take_option(struct backend *b, struct vm *vm, const char *o, const char *value,
-		       struct err *e)
+static int take_option(struct backend *b, const char *o, const char *value, struct err *e)
 {
 	if (!strcmp(o, "enable-dax")) {
-		b->dax = b->found = true;
+		b->dax = true;
 		return 1;
 	}
 	if (!value)
 		return 0;
 	if (is_ram_object(o, value))
-		return take_object(b, vm, value, e) < 0 ? -1 : 2;
+		return take_object(b, value, e) < 0 ? -1 : 2;
 	if (!strcmp(o, "m"))
 		return take_m(b, value, e) < 0 ? -1 : 2;
 	if (!strcmp(o, "M") || !strcmp(o, "machine"))
@@ -230,7 +241,7 @@ static int take_options(struct backend *b, struct vm *vm, struct err *e)
 		const char *o = option_name(vm->args[i]);
 
 		if (r >= 0 && o)
-			r = take_option(b, vm, o, i + 1 < vm->nargs ? vm->args[i + 1] : NULL, e);
+			r = take_option(b, o, i + 1 < vm->nargs ? vm->args[i + 1] : NULL, e);
 		for (int k = 0; o && k < r; k++)
 			free(vm->args[i++]);
 		/* A value that looks like an option is none. */
@@ -242,20 +253,24 @@ static int take_options(struct backend *b, struct vm *vm, struct err *e)
 	return r < 0 ? -1 : 0;
 }
 
-static int check_sizes(const struct backend *b, const struct vm *vm, struct err *e)
+static int check_sizes(const struct backend *b, const struct vm *vm, uint64_t size, struct err *e)
 {
-	uint64_t size = b->memory ? b->memory : b->m;
 	char have[32], want[32];
 
 	io_format_size(size, want, sizeof(want));
 	if (!size)
 		return err_set(e, ERR_USAGE, "args: the size of the RAM is missing; add -m SIZE");
 	io_format_size(b->m, have, sizeof(have));
+	if (b->m && b->m != size && b->n > 1)
+		return err_set(e, ERR_USAGE,
+			       "args: -m %s is not the %s of the %u backends together, and QEMU "
+			       "demands that they agree; write -m %s",
+			       have, want, b->n, want);
 	if (b->m && b->m != size)
 		return err_set(e, ERR_USAGE,
 			       "args: -m %s is not the %s of the backend %s, and QEMU demands that "
 			       "they agree; write -m %s, or size=%s",
-			       have, want, b->id, want, have);
+			       have, want, b->object[0].id, want, have);
 	io_format_size(vm->memory, have, sizeof(have));
 	if (vm->memory && vm->memory != size)
 		return err_set(e, ERR_USAGE,
@@ -264,40 +279,90 @@ static int check_sizes(const struct backend *b, const struct vm *vm, struct err 
 	return 0;
 }
 
-static int check_backend(const struct backend *b, const struct vm *vm, bool machine_set,
-			 struct err *e)
+static int check_objects(const struct backend *b, const struct vm *vm, struct err *e)
 {
-	if (b->dax && (b->id || !b->path))
+	for (unsigned int i = 0; i < b->n; i++)
+		if (!b->object[i].shared)
+			return err_set(e, ERR_USAGE,
+				       "args: the backend %s is not share=on and would be lost in the "
+				       "jump",
+				       b->object[i].id);
+	if (b->n > 1 && vm->region)
 		return err_set(e, ERR_USAGE,
-			       "args: -enable-dax goes with -mem-path DIR and without an -object for "
-			       "the RAM");
-	if (b->id && !b->shared)
-		return err_set(e, ERR_USAGE,
-			       "args: the backend %s is not share=on and would be lost in the jump",
-			       b->id);
-	if (b->machine_backend && (!b->id || strcmp(b->machine_backend, b->id)))
+			       "region = %.60s: where each of several memory backends shall be is said "
+			       "by its mem-path=; leave it out",
+			       vm->region);
+	if (b->machine_backend && (b->n != 1 || strcmp(b->machine_backend, b->object[0].id)))
 		return err_set(e, ERR_USAGE,
 			       "args: memory-backend=%.60s is not the backend that args define",
 			       b->machine_backend);
+	return 0;
+}
+
+static int check_backend(const struct backend *b, const struct vm *vm, bool machine_set,
+			 uint64_t size, struct err *e)
+{
+	if (b->dax ? b->n || !b->path : b->path != NULL)
+		return err_set(e, ERR_USAGE,
+			       "args: -enable-dax goes with -mem-path DIR and without an -object for "
+			       "the RAM");
+	if (check_objects(b, vm, e) < 0)
+		return -1;
 	if (machine_set && b->machine && strcmp(vm->machine, b->machine))
 		return err_set(e, ERR_USAGE,
 			       "machine = %s contradicts the %s in args; leave one of them out",
 			       vm->machine, b->machine);
-	return check_sizes(b, vm, e);
+	return check_sizes(b, vm, size, e);
+}
+
+/* All of the RAM. A sum that wraps would be taken for a small one. */
+static int sum_up(const struct backend *b, uint64_t *out, struct err *e)
+{
+	*out = b->n ? 0 : b->m;
+	for (unsigned int i = 0; i < b->n; i++) {
+		if (b->object[i].size > UINT64_MAX - *out)
+			return err_set(e, ERR_USAGE, "args: so much RAM is impossible");
+		*out += b->object[i].size;
+	}
+	return 0;
+}
+
+static void give(struct backend *b, struct vm *vm)
+{
+	for (unsigned int i = 0; i < b->n; i++) {
+		struct object *o = &b->object[i];
+		struct vm_part p = { .memdev = steal_ptr(&o->id),
+				     .size = o->size,
+				     .align = o->align,
+				     .no_pmem = o->no_pmem,
+				     .mem_path = steal_ptr(&o->path) };
+
+		if (i) {
+			vm->more[vm->nmore++] = p;
+			continue;
+		}
+		free(vm->memdev);
+		vm->memdev = p.memdev;
+		vm->align = p.align;
+		vm->no_pmem = p.no_pmem;
+		vm->mem_path = p.mem_path;
+	}
+	if (!b->n)
+		vm->mem_path = steal_ptr(&b->path);
 }
 
 int vm_take_backend(struct vm *vm, bool machine_set, struct err *e)
 {
 	_cleanup_(backend_free) struct backend b = { 0 };
+	uint64_t size;
 
 	if (!brings_ram(vm))
 		return 0;
-	if (take_options(&b, vm, e) < 0 || check_backend(&b, vm, machine_set, e) < 0)
+	if (take_options(&b, vm, e) < 0 || sum_up(&b, &size, e) < 0 ||
+	    check_backend(&b, vm, machine_set, size, e) < 0)
 		return -1;
-	vm->memory = b.memory ? b.memory : b.m;
-	vm->mem_path = steal_ptr(&b.path);
-	if (b.id && config_set_string(&vm->memdev, b.id, e) < 0)
-		return -1;
+	vm->memory = size;
+	give(&b, vm);
 	return b.machine ? config_set_string(&vm->machine, b.machine, e) : 0;
 }
 

@@ -9,6 +9,7 @@
 struct load {
 	struct vm vm;
 	struct buf args;
+	struct vm_nodes nodes;
 	bool machine_set;
 };
 
@@ -16,6 +17,7 @@ static void load_free(struct load *l)
 {
 	vm_free(&l->vm);
 	buf_free(&l->args);
+	vm_nodes_free(&l->nodes);
 }
 
 static int append_args(struct load *l, const char *value, struct err *e)
@@ -95,6 +97,8 @@ static int set_vm(struct load *l, const char *key, const char *value, struct err
 
 	if (!strcmp(key, "args"))
 		return append_args(l, value, e);
+	if (!strcmp(key, "numa"))
+		return vm_nodes_add(&l->nodes, value, e);
 	if (!strcmp(key, "qemu"))
 		return config_set_string(&vm->qemu, value, e);
 	if (!strcmp(key, "region"))
@@ -114,10 +118,10 @@ static int set_key(void *ctx, const char *section, const char *key, const char *
 {
 	if (strcmp(section, "vm"))
 		return err_set(e, ERR_USAGE, "unknown section [%.60s]; there is only [vm]", section);
-	if (more && strcmp(key, "args"))
+	if (more && strcmp(key, "args") && strcmp(key, "numa"))
 		return err_set(e, ERR_USAGE,
 			       "'%.60s' is given twice, or continued by an "
-			       "indented line; only args may be",
+			       "indented line; only args and numa may be",
 			       key);
 	return set_vm(ctx, key, value, e);
 }
@@ -142,8 +146,8 @@ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e)
 		return -1;
 	if (vm_split_args(l.args.data ? l.args.data : "", &l.vm.args, &l.vm.nargs, e) < 0)
 		return err_wrap(e, "%s: args", path);
-	if (vm_take_backend(&l.vm, l.machine_set, e) < 0 || vm_take_monitor(&l.vm, e) < 0 ||
-	    vm_check(&l.vm, e) < 0)
+	if (vm_take_backend(&l.vm, l.machine_set, e) < 0 || vm_take_nodes(&l.vm, &l.nodes, e) < 0 ||
+	    vm_take_monitor(&l.vm, e) < 0 || vm_check(&l.vm, e) < 0)
 		return err_wrap(e, "%s", path);
 	*out = l.vm;
 	memset(&l.vm, 0, sizeof(l.vm));

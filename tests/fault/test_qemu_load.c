@@ -39,7 +39,7 @@ static struct fixture f;
 
 static void start(bool incoming, const char *version, const char *fault)
 {
-	struct qemu_launch launch = { .vm = &f.vm, .ram.path = "/dev/zero", .incoming = incoming };
+	struct qemu_launch launch = { .vm = &f.vm, .ram[0].path = "/dev/zero", .incoming = incoming };
 
 	f.vm.nargs = 0;
 	f.args[f.vm.nargs++] = (char *)"-fake-version";

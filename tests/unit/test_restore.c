@@ -122,7 +122,8 @@ int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, s
 {
 	assert_true(launch->incoming);
 	b.starts++;
-	out->pid = b.last = sleeper(b.ram ? b.ram : launch->ram.path, launch->ram.offset + b.shift);
+	out->pid = b.last =
+		sleeper(b.ram ? b.ram : launch->ram[0].path, launch->ram[0].offset + b.shift);
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
 	if (qemu_start_time(out->pid, &out->start_time, e) < 0)
 		return -1;

@@ -65,6 +65,10 @@ static void ram_is_a_part_of_a_device_or_a_file(void **state)
 	x.offset = 0;
 	assert_int_equal(store_ram(&files, &x, &ram, &e), 0);
 	assert_string_equal(ram.path, "/run/holdover/dax/0x100000000/db1.ram");
+	/* Not the file of a VM db1.1, which would be another one's RAM. */
+	x.part = 1;
+	assert_int_equal(store_ram(&files, &x, &ram, &e), 0);
+	assert_string_equal(ram.path, "/run/holdover/dax/0x100000000/db1+1.ram");
 	assert_int_equal(store_ram(&dev, &x, &ram, &e), -1);
 }
 

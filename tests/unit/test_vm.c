@@ -430,7 +430,8 @@ static void contradicting_ram_is_refused(void **state)
 	refuse("[vm]\nargs = " SEED_OBJECT " -machine memory-backend=other\n", 0,
 	       "memory-backend=other is not", NULL);
 	refuse("[vm]\nargs = -m 4G,slots=2,maxmem=8G " SEED_OBJECT "\n", 0, "slots, maxmem", NULL);
-	refuse("[vm]\nargs = " SEED_OBJECT " " SEED_OBJECT "\n", 0, "second memory backend", NULL);
+	refuse("[vm]\nargs = " SEED_OBJECT " " SEED_OBJECT "\n", 0,
+	       "dimm0 is the RAM of 0 guest NUMA", NULL);
 	refuse("[vm]\nargs = " SEED_OBJECT ",offset=2M\n", 0, "chosen by Holdover", NULL);
 	refuse("[vm]\nargs = " SEED_OBJECT ",discard-data=on\n", 0, "'discard-data'",
 	       "not supported");
