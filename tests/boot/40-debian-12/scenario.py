@@ -7,10 +7,12 @@ def run(t):
     with t.step("the host boots"):
         t.machine.wait_up()
         t.host.holdover("init")
-    guest = t.host.guest("one")
+    guest = t.host.guest("one", args="args = -device VGA\n")
     with t.step("the guest ticks"):
         guest.run()
         guest.wait_ticks(3)
+    with t.step("it keeps words in the VGA's memory, which is not on the region"):
+        guest.stream.wait(r"^VIDEO .* bytes=65536$", 1)
     version = t.host.qmp("one", {"execute": "query-version"})
     t.true('"major": 7' in version, "QEMU 7.2 runs it", version)
     two = t.host.guest("two")

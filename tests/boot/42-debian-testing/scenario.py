@@ -16,6 +16,8 @@ def run(t):
         with t.step(f"guest {name} ticks"):
             guest.run()
             guest.wait_ticks(3)
+    with t.step("guest one keeps words in the VGA's memory, which is not on the region"):
+        guests[0].stream.wait(r"^VIDEO .* bytes=65536$", 1)
     version = t.host.qmp("one", {"execute": "query-version"})
     t.true('"major": 11' in version, "QEMU 11 runs it", version)
     moment = t.jump(2)

@@ -77,4 +77,11 @@ const char *disk_init(void);
 /** disk_io() - one sector, and on write that it is stable. NULL, or what is wrong. */
 const char *disk_io(void *sector, uint64_t number, bool write);
 
+/** video_init() - the memory of a standard VGA is put into use. Bytes of it, 0: there is none. */
+size_t video_init(uint64_t nonce);
+/** video_write() - what (nonce, tick) ask for. */
+void video_write(uint64_t nonce, uint64_t tick);
+/** video_verify() - how many words are not what was written at that tick. */
+unsigned int video_verify(uint64_t nonce, uint64_t tick);
+
 #endif

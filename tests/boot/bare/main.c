@@ -127,6 +127,11 @@ static void tick(uint64_t n, uint64_t late_ms)
 		say("CORRUPT nonce=%016llx n=%llu memory chunks=%u first=%u",
 		    (unsigned long long)nonce, (unsigned long long)n, bad, first);
 	area_write(nonce, n);
+	bad = video_verify(nonce, n - 1);
+	if (bad)
+		say("CORRUPT nonce=%016llx n=%llu video words=%u", (unsigned long long)nonce,
+		    (unsigned long long)n, bad);
+	video_write(nonce, n);
 	record_seal(&record);
 	why = n < DISK_RECORDS ? disk_io(&record, n, true) : "no room for more records";
 	if (!why)
@@ -157,6 +162,8 @@ static void set_up(const struct start_info *info, uint64_t words)
 	}
 	area_place((uint64_t *)(uintptr_t)AREA_START, stride / 8, words);
 	area_init(nonce);
+	say("VIDEO nonce=%016llx bytes=%llu", (unsigned long long)nonce,
+	    (unsigned long long)video_init(nonce));
 }
 
 void bare_main(const struct start_info *info)
