@@ -43,7 +43,8 @@ struct cmd {
 };
 
 extern const struct cmd cmd_init, cmd_run, cmd_stop, cmd_status, cmd_show, cmd_check, cmd_kexec,
-	cmd_abort, cmd_resume, cmd_discard, cmd_timeline, cmd_image_files, cmd_adopt;
+	cmd_abort, cmd_resume, cmd_discard, cmd_timeline, cmd_image_files, cmd_adopt, cmd_attach,
+	cmd_detach;
 
 /** cmd_fail() - report @e on stderr; returns the exit code for its kind. */
 int cmd_fail(const struct err *e);

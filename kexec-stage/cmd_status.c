@@ -14,8 +14,12 @@ static void print_way(const struct overview_vm *v)
 	if (v->expected && v->placement && strcmp(v->expected, v->placement))
 		printf("  a jump would get it back at %s; %s\n", v->expected, v->expected_why);
 	if (v->own_root)
-		printf("  its root is a file system of its own: give it files and devices of the "
-		       "host by descriptor (QMP add-fd)\n");
+		printf("  its root is a file system of its own: 'holdover attach %s IMAGE' gives it "
+		       "disks of the host\n",
+		       v->name);
+	if (*v->attached)
+		printf("  attached: %s; a jump waits for 'holdover detach %s ID'\n", v->attached,
+		       v->name);
 }
 
 static void print_text(const struct overview *o, const char *only)
@@ -73,6 +77,7 @@ static int print_json(const struct overview *o, const char *only)
 			out_str(d, vm, "expected_why", v->expected_why);
 		}
 		yyjson_mut_obj_add_bool(d, vm, "own_root", v->own_root);
+		out_str(d, vm, "attached", v->attached);
 		if (v->have_lag) {
 			out_u64(d, vm, "clock_lag_ms", v->lag.ms);
 			yyjson_mut_obj_add_bool(d, vm, "clock_set", v->lag.set);

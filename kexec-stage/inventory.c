@@ -105,9 +105,24 @@ static void list(char *text, size_t size, const char *item)
 	snprintf(text + at, size - at, "%s%s", at ? ", " : "", item);
 }
 
+/* "drive /machine/peripheral/ID/...: /dev/fdset/N", or "drive ID: ...": the id
+ * of one that came by descriptor, as from 'holdover attach'. */
+static void note_attached(char *ids, size_t size, const char *item)
+{
+	static const char folder[] = "/machine/peripheral/", word[] = "drive ";
+
+	if (strncmp(item, word, strlen(word)) || !strstr(item, ": /dev/fdset/"))
+		return;
+	item += strlen(word);
+	if (!strncmp(item, folder, strlen(folder)))
+		item += strlen(folder);
+	snprintf(ids + strlen(ids), size - strlen(ids), "%s%.*s", *ids ? ", " : "",
+		 (int)strcspn(item, ":/"), item);
+}
+
 int inventory_check(const struct manifest_vm *was, const struct inventory *now, struct err *e)
 {
-	char more[320] = "", less[320] = "";
+	char more[320] = "", less[320] = "", attached[200] = "";
 	unsigned int i = 0, k = 0;
 
 	if (!was->devices)
@@ -119,13 +134,21 @@ int inventory_check(const struct manifest_vm *was, const struct inventory *now, 
 
 		if (order < 0)
 			list(less, sizeof(less), was->devices[i]);
-		if (order > 0)
+		if (order > 0) {
 			list(more, sizeof(more), now->item[k]);
+			note_attached(attached, sizeof(attached), now->item[k]);
+		}
 		i += order <= 0;
 		k += order >= 0;
 	}
 	if (!*more && !*less)
 		return 0;
+	if (*attached)
+		return err_set(e, ERR_REFUSED,
+			       "its QEMU was given disks since it was started, which the command line "
+			       "after the jump would not know of (%s%s%s); 'holdover detach %s ID' takes "
+			       "each out: %s",
+			       more, *less ? "; gone: " : "", less, was->vm.name, attached);
 	return err_set(
 		e, ERR_REFUSED,
 		"its QEMU was changed since it was started, which the command line after the jump "

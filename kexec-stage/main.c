@@ -11,7 +11,7 @@
 static const struct cmd *const commands[] = {
 	&cmd_init,     &cmd_run,	 &cmd_stop,  &cmd_status, &cmd_show,
 	&cmd_check,    &cmd_kexec,	 &cmd_abort, &cmd_resume, &cmd_discard,
-	&cmd_timeline, &cmd_image_files, &cmd_adopt,
+	&cmd_timeline, &cmd_image_files, &cmd_adopt, &cmd_attach, &cmd_detach,
 };
 
 static void usage(FILE *to)

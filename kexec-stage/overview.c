@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "fault.h"
+#include "hotplug.h"
 #include "placement.h"
 #include "report.h"
 #include "vmctl.h"
@@ -163,6 +164,21 @@ static const char *lag_text(const struct overview_vm *v, char out[LAG_TEXT])
 	return out;
 }
 
+static void ask_attached(struct qmp *q, struct overview_vm *v)
+{
+	_cleanup_free_ struct hotplug_list *list = malloc(sizeof(*list));
+	struct err ignored = { 0 };
+
+	if (!list || hotplug_list(q, list, &ignored) < 0)
+		return;
+	for (unsigned int i = 0; i < list->n; i++) {
+		size_t at = strlen(v->attached);
+
+		snprintf(v->attached + at, sizeof(v->attached) - at, "%s%s (%s)", i ? ", " : "",
+			 list->disk[i].id, list->disk[i].path);
+	}
+}
+
 static void ask_qemu(struct overview_vm *v, enum vm_placement wanted)
 {
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
@@ -177,6 +193,7 @@ static void ask_qemu(struct overview_vm *v, enum vm_placement wanted)
 	}
 	if (!strcmp(status, "running") || !strcmp(status, "paused"))
 		ask_placement(&q, v, wanted);
+	ask_attached(&q, v);
 	if (v->record.state == VM_RELEASED)
 		set_state(v, status,
 			  "its resume was cut short after the point of no return; look whether it is "

@@ -25,6 +25,7 @@
  *	asked; NULL if not known
  * @expected_why: why not at the one that it is set to
  * @own_root: its QEMU does not see the host's root file system
+ * @attached: disks that 'holdover attach' plugged in, "ID (PATH), ..."
  * @lag: what the jump did to its clock, if @have_lag
  */
 struct overview_vm {
@@ -43,6 +44,7 @@ struct overview_vm {
 	const char *expected;
 	char expected_why[512];
 	bool own_root;
+	char attached[512];
 	bool have_lag;
 	struct runstate_lag lag;
 };

@@ -62,7 +62,10 @@ static void hear(struct peer *p, const char *text)
 	p->line[n] = '\0';
 	if (!strstr(p->line, text))
 		mismatch(text, p->line);
-	id = strstr(p->line, "\"id\":");
+	/* The command's own comes last: arguments may have one, too. */
+	id = NULL;
+	for (char *at = p->line; (at = strstr(at, "\"id\":")); at++)
+		id = at;
 	p->id = id ? strtoull(id + 5, NULL, 10) : 0;
 }
 

@@ -37,9 +37,21 @@ def jump(t):
     return since, moment
 
 
+def attach(t, pid):
+    """Its QEMU cannot see the host's files any more, and is given one."""
+    path = "/var/lib/vms/more.img"
+    t.machine.run(f"truncate -s 1M {path}")
+    add = {"execute": "blockdev-add", "arguments": {"driver": "file", "filename": path, "node-name": "by-path"}}
+    t.true("No such file" in t.host.qmp("one", add), "it cannot open a file of the host by its path")
+    t.says(f"attach one {path} --device scsi-hd --id more", 0, "is attached as more")
+    t.true(f"-> {path}\n" in t.machine.run(f"ls -l /proc/{pid}/fd").out, "`attach` gives it to it")
+    t.says("detach one more", 0, "is detached")
+
+
 def run(t):
     t.machine.run("mount /dev/disk/by-id/virtio-files /mnt")
-    guest = t.host.guest("one", bare=True, disk=DISK, more="placement = initramfs\n")
+    guest = t.host.guest("one", bare=True, disk=DISK, more="placement = initramfs\n",
+                         args="args = -device virtio-scsi-pci,id=scsi\n")
     guest.run()
     guest.wait_ticks(3)
     t.equal(t.host.vm("one")["expected"], "initramfs", "status foresees the placement")
@@ -54,7 +66,8 @@ def run(t):
     vm = t.host.vm("one")
     t.equal((vm["state"], vm["resumed_at"], vm["moved_on"], vm["own_root"]), ("running", "initramfs", "", True),
             "status says where it was resumed, and that its root is its own")
-    t.true("QMP add-fd" in t.host.holdover("status").out, "and how it is given files")
+    t.true("'holdover attach one IMAGE'" in t.host.holdover("status").out, "and how it is given files")
+    attach(t, vm["pid"])
     root = f"/proc/{vm['pid']}/root"
     t.equal((t.machine.run(f"stat -fc %T {root}/").out.strip(), t.machine.run(f"test -x {root}/usr/bin/qemu-system-x86_64").code),
             ("tmpfs", 0), "its root is that file system, with its program")

@@ -29,6 +29,7 @@
 #include "io.h"
 #include "json.h"
 #include "qemu_answers.h"
+#include "qemu_disk.h"
 
 #define MONITORS 2
 #define PAGE 4096
@@ -199,14 +200,15 @@ static _printf_(2, 3) void say(const struct monitor *m, const char *fmt, ...)
 	send_text(m, text, (size_t)n + 2);
 }
 
-static void event(const char *name, const char *status)
+/* @value of @key in its data, or no data at all. */
+static void event(const char *name, const char *key, const char *value)
 {
 	for (unsigned int i = 0; i < vm.nmon; i++)
-		if (status)
+		if (key)
 			say(&vm.mon[i],
 			    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, "
-			    "\"event\": \"%s\", \"data\": {\"status\": \"%s\"}}",
-			    name, status);
+			    "\"event\": \"%s\", \"data\": {\"%s\": \"%s\"}}",
+			    name, key, value);
 		else
 			say(&vm.mon[i],
 			    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, "
@@ -217,7 +219,7 @@ static void event(const char *name, const char *status)
 static void migration(const char *status)
 {
 	vm.migrate = status;
-	event("MIGRATION", status);
+	event("MIGRATION", "status", status);
 }
 
 /* ---- commands: each returns its value as JSON, NULL for an error ---------- */
@@ -244,7 +246,7 @@ static const char *stop(const char **error)
 	step();
 	vm.status = "paused";
 	score("stop", "-");
-	event("STOP", NULL);
+	event("STOP", NULL, NULL);
 	return ok;
 }
 
@@ -260,7 +262,7 @@ static const char *cont(const char **error)
 	check_ram();
 	vm.status = "running";
 	step();
-	event("RESUME", NULL);
+	event("RESUME", NULL, NULL);
 	return ok;
 }
 
@@ -351,18 +353,6 @@ static const char *devices(const char **error)
 	return answer_devices(vm.name);
 }
 
-static const char *empty(const char **error)
-{
-	(void)error;
-	return "[]";
-}
-
-static const char *nothing(const char **error)
-{
-	(void)error;
-	return ok;
-}
-
 static const struct {
 	const char *name;
 	const char *(*run)(const char **error);
@@ -381,14 +371,14 @@ static const struct {
 	{ "system_powerdown", quit },
 	{ "qom-get", answer_machine },
 	{ "qom-list", devices },
-	{ "query-command-line-options", empty },
+	{ "query-command-line-options", answer_empty },
 	{ "query-block", blocks },
-	{ "qmp_capabilities", nothing },
-	{ "migrate-set-capabilities", nothing },
-	{ "migrate-set-parameters", nothing },
-	{ "migrate_cancel", nothing },
-	{ "remove-fd", nothing },
-	{ "announce-self", nothing },
+	{ "qmp_capabilities", answer_nothing },
+	{ "migrate-set-capabilities", answer_nothing },
+	{ "migrate-set-parameters", answer_nothing },
+	{ "migrate_cancel", answer_nothing },
+	{ "remove-fd", answer_nothing },
+	{ "announce-self", answer_nothing },
 };
 
 static void misbehave(struct monitor *m)
@@ -411,7 +401,7 @@ static void misbehave(struct monitor *m)
 			pause();
 	}
 	for (unsigned int i = 0; asked("events") && i < 500; i++)
-		event("BALLOON_CHANGE", NULL);
+		event("BALLOON_CHANGE", NULL, NULL);
 	for (unsigned int i = 0; asked("stderr") && i < 4000; i++)
 		fprintf(stderr, "walk QEMU: line %u of very many that nobody wants to read\n", i);
 	if (asked("slow") || asked("late"))
@@ -420,9 +410,10 @@ static void misbehave(struct monitor *m)
 		cont(&error);
 }
 
-static void execute(struct monitor *m, const char *name, uint64_t id)
+static void execute(struct monitor *m, const char *name, yyjson_val *args, uint64_t id)
 {
-	const char *error = "The command has not been found", *value = NULL;
+	static const char *const unknown = "The command has not been found";
+	const char *error = unknown, *value = NULL;
 	static unsigned int passed;
 
 	if (m->fd >= 0) {
@@ -434,9 +425,12 @@ static void execute(struct monitor *m, const char *name, uint64_t id)
 		misbehave(m);
 	else
 		mode_what[0] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+	value = disk_command(name, args, &error);
+	for (size_t i = 0; !value && error == unknown && i < ARRAY_LEN(commands); i++)
 		if (!strcmp(commands[i].name, name))
 			value = commands[i].run(&error);
+	if (value)
+		value = disk_with_device(name, value);
 	if (asked("refuse")) {
 		value = NULL;
 		error = "as was asked for";
@@ -448,6 +442,8 @@ static void execute(struct monitor *m, const char *name, uint64_t id)
 		    "{\"id\": %" PRIu64
 		    ", \"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}",
 		    id, error);
+	if (value && !strcmp(name, "device_del"))
+		event("DEVICE_DELETED", "device", yyjson_get_str(yyjson_obj_get(args, "id")));
 }
 
 static void greet(struct monitor *m)
@@ -497,7 +493,8 @@ static void hear(struct monitor *m)
 	m->len = 0;
 	root = yyjson_doc_get_root(doc);
 	name = yyjson_get_str(yyjson_obj_get(root, "execute"));
-	execute(m, name ? name : "", yyjson_get_uint(yyjson_obj_get(root, "id")));
+	execute(m, name ? name : "", yyjson_obj_get(root, "arguments"),
+		yyjson_get_uint(yyjson_obj_get(root, "id")));
 }
 
 /* ---- start ----------------------------------------------------------------- */

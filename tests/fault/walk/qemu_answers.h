@@ -9,6 +9,8 @@
 #define HOLDOVER_WALK_QEMU_ANSWERS_H
 
 /* The parameter is what a command can put its refusal into. */
+const char *answer_empty(const char **error);
+const char *answer_nothing(const char **error);
 const char *answer_caps(const char **error);
 const char *answer_params(const char **error);
 const char *answer_machine(const char **error);

@@ -408,6 +408,63 @@ def act_discard(b, **kw):
     return b.holdover("discard", "a", "b", **kw)
 
 
+MORE = "/bench/more.img"
+
+
+def act_attach(b, **kw):
+    return b.holdover("attach", "--id", "more", "a", MORE, **kw)
+
+
+def act_detach(b, **kw):
+    return b.holdover("detach", "a", "more", **kw)
+
+
+def attached(b):
+    return b.status()["a"]["attached"]
+
+
+def then_detach(b, life, before):
+    """What was done of it is undone by detach; nothing of it stands in the way of a jump then."""
+    half = attached(b)
+    d = act_detach(b)
+    if d.rc != (0 if half else 1) or attached(b):
+        raise Wrong("not detached: %s" % d)
+    whole_jump(b)
+    return life.verdict()
+
+
+def then_attach_again(b, life, before):
+    if attached(b):
+        act_detach(b)
+    d = act_attach(b)
+    if d.rc or attached(b) != "more (%s)" % MORE:
+        raise Wrong("not attached: %s" % d)
+    d = b.kexec()
+    if d.rc != 1 or "'holdover detach a ID' takes each out: more" not in d.err:
+        raise Wrong("the jump is not refused with the remedy: %s" % d)
+    found = life.verdict()
+    if pids(b) != before:
+        raise Wrong("not in place: %s, now %s" % (before, pids(b)))
+    if act_detach(b).rc:
+        raise Wrong("not detached: %s" % attached(b))
+    whole_jump(b)
+    return found
+
+
+@walk("attach", (then_detach, then_attach_again), act_attach)
+def begin_attach(b):
+    fresh_host(b)
+    put(MORE, b"\0" * 4096)
+
+
+@walk("detach", (then_detach, then_attach_again), act_detach)
+def begin_detach(b):
+    begin_attach(b)
+    d = act_attach(b)
+    if d.rc:
+        raise Wrong("not attached: %s" % d)
+
+
 def then_discard_again(b, life, before):
     b.holdover("discard", *b.vms)
     for name in b.vms:
