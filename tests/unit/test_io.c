@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -344,6 +345,7 @@ static void lock_names_its_holder_and_dies_with_it(void **state)
 	assert_int_equal(pipe(p), 0);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		fd = io_lock(path, &e);
 		(void)!write(p[1], fd < 0 ? "n" : "y", 1);
 		pause();

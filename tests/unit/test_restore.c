@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
@@ -74,6 +75,7 @@ static pid_t sleeper(const char *ram, uint64_t offset)
 	assert_int_equal(pipe(ready), 0);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (fd >= 0 &&
 		    mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset) ==
 			    MAP_FAILED)
