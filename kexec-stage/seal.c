@@ -112,15 +112,14 @@ static void fill_vm(struct stage_vm *v, struct manifest_vm *out)
 		out->more[i].canary = v->canary[i + 1];
 }
 
-static int seal_region(struct stage *s, struct manifest *m, unsigned int number, struct err *e)
+static int describe_region(struct stage *s, struct manifest *m, unsigned int number, struct err *e)
 {
 	struct manifest_region *r = &m->regions[m->nregions];
 	const struct store *store;
 
 	if (!number || manifest_region(m, number))
 		return 0;
-	if (host_store(s->h, number, &store, NULL, e) < 0 ||
-	    region_seal(&s->h->region[number], m->generation, s->ticket.key, s->ticket_id, e) < 0)
+	if (host_store(s->h, number, &store, NULL, e) < 0)
 		return -1;
 	r->number = number;
 	r->start = store->dev.region_start;
@@ -131,13 +130,24 @@ static int seal_region(struct stage *s, struct manifest *m, unsigned int number,
 	return 0;
 }
 
-/* Each region that RAM of a VM lies in is described, and stamped with this jump. */
-static int seal_regions(struct stage *s, struct manifest *m, struct err *e)
+/* Each region that RAM of a VM lies in. */
+static int describe_regions(struct stage *s, struct manifest *m, struct err *e)
 {
 	for (unsigned int i = 0; i < m->nvms; i++)
 		for (unsigned int k = 0; k < vm_parts(&m->vms[i].vm); k++)
-			if (seal_region(s, m, manifest_extent(&m->vms[i], k)->region, e) < 0)
+			if (describe_region(s, m, manifest_extent(&m->vms[i], k)->region, e) < 0)
 				return -1;
+	return 0;
+}
+
+/* After the manifest: a stage that dies here has used up this jump's number, and
+ * the next one's is newer than any stamp. */
+static int stamp_regions(struct stage *s, const struct manifest *m, struct err *e)
+{
+	for (unsigned int i = 0; i < m->nregions; i++)
+		if (region_seal(&s->h->region[m->regions[i].number], m->generation, s->ticket.key,
+				s->ticket_id, e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -163,10 +173,11 @@ static int write_manifest(struct stage *s, struct err *e)
 	memcpy(m.boot_id, s->boot_id, 16);
 	for (unsigned int i = 0; i < s->n; i++)
 		fill_vm(&s->vm[i], &vms[i]);
-	if (seal_regions(s, &m, e) < 0 || manifest_encode(&m, &json, e) < 0)
+	if (describe_regions(s, &m, e) < 0 || manifest_encode(&m, &json, e) < 0 ||
+	    ledger_manifest_write(&s->h->ledger, m.generation, s->ticket.key, s->ticket_id,
+				  json.data, json.len, e) < 0)
 		return -1;
-	return ledger_manifest_write(&s->h->ledger, m.generation, s->ticket.key, s->ticket_id,
-				     json.data, json.len, e);
+	return stamp_regions(s, &m, e);
 }
 
 static int write_record(struct stage *s, struct stage_vm *v, enum vm_state state, struct err *e)

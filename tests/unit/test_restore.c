@@ -62,13 +62,13 @@ static struct bench {
 	const char *ram, *touched;
 	uint64_t shift;
 	enum err_kind fails;
-	bool scribble, no_cont, foreign;
+	bool scribble, no_cont, foreign, half;
 } b;
 
-/* With @ram mapped at @offset, if not NULL. */
-static pid_t sleeper(const char *ram, uint64_t offset)
+/* With @path mapped where these @parts of a VM's RAM are. */
+static pid_t sleeper(const char *path, const struct ram *ram, unsigned int parts)
 {
-	int ready[2], fd = ram ? open(ram, O_RDWR | O_CLOEXEC) : -1;
+	int ready[2], fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
 	char c;
 	pid_t pid;
 
@@ -76,10 +76,10 @@ static pid_t sleeper(const char *ram, uint64_t offset)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (fd >= 0 &&
-		    mmap(NULL, 4 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset) ==
-			    MAP_FAILED)
-			_exit(1);
+		for (unsigned int i = 0; i < parts; i++)
+			if (mmap(NULL, ram[i].size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				 (off_t)(ram[i].offset + b.shift)) == MAP_FAILED)
+				_exit(1);
 		close(ready[1]);
 		pause();
 		_exit(0);
@@ -124,8 +124,8 @@ int __wrap_qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, s
 {
 	assert_true(launch->incoming);
 	b.starts++;
-	out->pid = b.last =
-		sleeper(b.ram ? b.ram : launch->ram[0].path, launch->ram[0].offset + b.shift);
+	out->pid = b.last = sleeper(b.ram ? b.ram : launch->ram[0].path, launch->ram,
+				    b.half ? 1 : vm_parts(launch->vm));
 	out->pidfd = (int)syscall(SYS_pidfd_open, out->pid, 0);
 	if (qemu_start_time(out->pid, &out->start_time, e) < 0)
 		return -1;
@@ -397,6 +397,71 @@ static void ram_at_another_place(void **state)
 	(void)state;
 	b.shift = MIB;
 	ram_is_elsewhere();
+}
+
+/* The same RAM as two parts, with a gap between them. */
+static void in_two_parts(enum canary_mode mode)
+{
+	static char *args[] = { "-numa", "node,memdev=ram", "-numa", "node,memdev=more", NULL };
+	struct ram ram[2] = { { .path = RAM, .offset = 2 * MIB, .size = 2 * MIB },
+			      { .path = RAM, .offset = 6 * MIB, .size = 2 * MIB } };
+	struct err e = { 0 };
+
+	b.mv.vm.args = args;
+	b.mv.vm.nargs = 4;
+	b.mv.vm.more[0] = (struct vm_part){ .memdev = (char *)"more", .size = 2 * MIB };
+	b.mv.vm.nmore = 1;
+	b.mv.extent.size = 2 * MIB;
+	b.mv.more[0].extent = b.mv.extent;
+	b.mv.more[0].extent.part = 1;
+	b.mv.more[0].extent.offset = 6 * MIB;
+	assert_ok(canary_take(&ram[0], mode, 2, &b.mv.canary, &e), e);
+	assert_ok(canary_take(&ram[1], mode, 2, &b.mv.more[0].canary, &e), e);
+}
+
+static void ram_of_two_parts(void **state)
+{
+	(void)state;
+	in_two_parts(CANARY_FULL);
+	change_ram(0);
+	change_ram(4 * MIB);
+	go(RESTORE_RUNNING, "");
+	record_is(VM_RUNNING, ERR_NONE);
+}
+
+static void a_second_part_that_qemu_has_not(void **state)
+{
+	(void)state;
+	in_two_parts(CANARY_SAMPLE);
+	b.half = true;
+	ram_is_elsewhere();
+}
+
+static void a_second_part_that_was_changed(void **state)
+{
+	(void)state;
+	in_two_parts(CANARY_SAMPLE);
+	change_ram(6 * MIB);
+	go(RESTORE_FAILED, "RAM was changed since it was saved");
+	assert_int_equal(b.conts, 0);
+	b.last = 0;
+	in_two_parts(CANARY_FULL);
+	set_record(VM_SEALED);
+	change_ram(8 * MIB - (64 << 10));
+	b.starts = 0;
+	begin(RESTORE_OPERATOR);
+	go(RESTORE_FAILED, "RAM was changed since it was saved");
+	assert_int_equal(b.starts, 0);
+}
+
+static void a_second_part_in_a_region_that_is_not_there(void **state)
+{
+	(void)state;
+	in_two_parts(CANARY_SAMPLE);
+	b.mv.more[0].extent.region = 1;
+	go(RESTORE_KEPT, "region 1");
+	assert_int_equal(b.starts, 0);
+	record_is(VM_SEALED, ERR_NONE);
 }
 
 static void ram_path_in_a_root(void **state)
@@ -774,7 +839,7 @@ static pid_t leave_behind(void)
 	struct runstate rs = RUNSTATE_INIT;
 	struct err e = { 0 };
 
-	rs.pid = b.last = sleeper(NULL, 0);
+	rs.pid = b.last = sleeper(NULL, NULL, 0);
 	assert_ok(qemu_start_time(rs.pid, &rs.start_time, &e), e);
 	rs.m = b.r.m;
 	assert_ok(io_mkdir_p(HOLDOVER_RUN_DIR "/db1", 0700, &e), e);
@@ -994,6 +1059,10 @@ int main(void)
 		CASE(the_boots_own_ticket_needs_none),
 		CASE(ram_of_a_file_of_that_name),
 		CASE(ram_at_another_place),
+		CASE(ram_of_two_parts),
+		CASE(a_second_part_that_qemu_has_not),
+		CASE(a_second_part_that_was_changed),
+		CASE(a_second_part_in_a_region_that_is_not_there),
 		CASE(ram_path_in_a_root),
 		CASE(a_root_that_is_not_ready_claims_nothing),
 		CASE(a_root_without_its_qemu_claims_nothing),

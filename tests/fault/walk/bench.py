@@ -19,6 +19,11 @@ DEVICE_SIZE = 6 * MIB
 LEDGER_SIZE = 2 * MIB
 REGION = "0x100000000 0x800000 %s\n"
 MEMMAP = "memmap=8M!4G"
+# A second one, with room for one part of a VM's RAM beside its stamp.
+DEVICE1 = "/dev/dax1.0"
+DEVICE1_SIZE = 4 * MIB
+REGION1 = "0x200000000 0x600000 22222222-2222-4333-8444-555555555555\n"
+MEMMAP1 = "6M!8G"
 TICKET = "/holdover.ticket"
 TICKET_COPY = "/var/lib/holdover/ticket"
 INITRD = "/bench/kexec/initrd"
@@ -256,8 +261,9 @@ class Bench:
     def new_boot(self):
         put("/bench/boot_id", str(uuid.uuid4()) + "\n")
 
-    def reset_world(self, vms=("a", "b"), disks=("a",), canaries=None, region_uuid=None):
-        """A host with an empty ledger on which nothing runs."""
+    def reset_world(self, vms=("a", "b"), disks=("a",), canaries=None, region_uuid=None, numa=()):
+        """A host with an empty ledger on which nothing runs. @numa: VMs whose RAM is of two parts, the second in
+        a region that is then there."""
         self.kill_all()
         self.log = []
         self.vms = list(vms)
@@ -271,12 +277,14 @@ class Bench:
         remove("/var/lib/holdover")
         remove(TICKET)
         put("/bench/region", REGION % (region_uuid or "11111111-2222-4333-8444-555555555555"))
-        put("/etc/holdover/holdover.conf", "[region]\nledger-size = 2M\n[kexec]\nsave-timeout = 1\n" +
-            ("canaries = %s\n" % canaries if canaries else ""))
+        remove(DEVICE1)
+        put("/bench/cmdline", "root=/dev/sda1 %s%s\n" % (MEMMAP, " memmap=" + MEMMAP1 if numa else ""))
+        put("/etc/holdover/holdover.conf", "[region]\n%sledger-size = 2M\n[kexec]\nsave-timeout = 1\n" %
+            ("memmap = 8M!4G\n" if numa else "") + ("canaries = %s\n" % canaries if canaries else ""))
         for name in vms:
+            ram = "numa = 2M\nnuma = 2M@" + MEMMAP1 if name in numa else "memory = 2M"
             put("/etc/holdover/vms.d/%s.conf" % name,
-                "[vm]\nqemu = /bin/qemu\nmachine = q35\nmemory = 2M\ntimeout = 2\n"
-                "args = -nodefaults\n")
+                "[vm]\nqemu = /bin/qemu\nmachine = q35\n%s\ntimeout = 2\nargs = -nodefaults\n" % ram)
         for name in disks:
             put("/disk/%s.img" % name, b"\0" * 4096)
         self.new_boot()
@@ -296,6 +304,13 @@ class Bench:
                 f.truncate(DEVICE_SIZE)
                 f.seek(DEVICE_SIZE - LEDGER_SIZE)
                 f.write(self.pristine)
+        if numa:
+            put("/bench/region1", REGION1)
+            put(DEVICE1, b"")
+            os.truncate(DEVICE1, DEVICE1_SIZE)
+            d = self.holdover("init", "--add", "--memmap", MEMMAP1)
+            if d.rc:
+                raise Wrong("init: %s" % d)
 
     @staticmethod
     def attach(disks):
@@ -348,8 +363,9 @@ class Bench:
     def snapshot(self):
         if self.children():
             raise RuntimeError("a snapshot of a world with processes")
-        paths = [DEVICE, TICKET, TICKET_COPY, "/bench/score", "/bench/boot_id", "/bench/region"] + \
-                ["/disk/" + n for n in os.listdir("/disk")]
+        paths = [DEVICE, DEVICE1, TICKET, TICKET_COPY, "/bench/score", "/bench/boot_id", "/bench/region",
+                 "/bench/region1", "/bench/cmdline", "/etc/holdover/holdover.conf"] + \
+                [d + n for d in ("/disk/", "/etc/holdover/vms.d/") for n in os.listdir(d)]
         return [(p, get(p), os.stat(p)) for p in paths if there(p)], list(self.vms)
 
     def restore(self, snap):
@@ -358,8 +374,8 @@ class Bench:
         self.log = []
         self.vms = list(vms)
         remove("/var/lib/holdover")
-        remove("/bench/score")
-        remove(TICKET)
+        for path in (TICKET, DEVICE1, "/bench/score", "/bench/region1"):
+            remove(path)
         os.makedirs("/var/lib/holdover", 0o700)
         self.attach([path[6:-4] for path, _, _ in files if path.startswith("/disk/") and path.endswith(".img")])
         for path, data, st in files:

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A region that is a file, for the walk: in place of lib/pmem_*.c except for
+ * Regions that are files, for the walk: in place of lib/pmem_*.c except for
  * those that can work on files.
  *
  *	/bench/region		"START SIZE UUID", absent: this kernel has none
  *	/bench/head		first 8 KiB of the region, absent: as they should be
  *	/bench/refuse-block	the kernel accepts no info block
  *	/dev/dax0.0		the device
+ *	/bench/region1, /dev/dax1.0	a second one, which always comes up
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,24 +22,42 @@
 #define HEAD "/bench/head"
 #define DATAOFF (2ULL << 20)
 
-/* 0 if there is none, else 1. */
-static int region(struct pmem_range *r, uint8_t uuid[16], struct err *e)
+static const struct {
+	const char *file, *device;
+} places[] = { { "/bench/region", DEVICE }, { "/bench/region1", "/dev/dax1.0" } };
+
+/* Number @i. 0 if there is none, else 1. */
+static int region(unsigned int i, struct pmem_range *r, uint8_t uuid[16], struct err *e)
 {
 	char line[128], text[64];
 	struct err ignored = { 0 };
 
-	if (io_read_line("/bench/region", line, sizeof(line), &ignored) < 0)
+	if (io_read_line(places[i].file, line, sizeof(line), &ignored) < 0)
 		return 0;
 	if (sscanf(line, "%" SCNx64 " %" SCNx64 " %63s", &r->start, &r->size, text) != 3)
-		return err_set(e, ERR_FORMAT, "/bench/region: '%s'", line);
+		return err_set(e, ERR_FORMAT, "%s: '%s'", places[i].file, line);
 	return io_uuid_parse(text, uuid, e) < 0 ? -1 : 1;
+}
+
+/* The number of the one that begins at @start, or 0. */
+static unsigned int number_of(uint64_t start)
+{
+	struct err ignored = { 0 };
+	struct pmem_range r;
+	uint8_t uuid[16];
+
+	return region(1, &r, uuid, &ignored) > 0 && r.start == start;
 }
 
 int pmem_iomem_ranges(struct pmem_range out[PMEM_RANGES_MAX], struct err *e)
 {
 	uint8_t uuid[16];
+	int n = region(0, &out[0], uuid, e), more;
 
-	return region(&out[0], uuid, e);
+	if (n < 0)
+		return -1;
+	more = region(1, &out[n], uuid, e);
+	return more < 0 ? -1 : n + more;
 }
 
 int pmem_load_modules(struct err *e)
@@ -92,11 +111,12 @@ static bool comes_up(const uint8_t uuid[16])
 int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid, struct pmem_device *out,
 	      struct err *e)
 {
+	unsigned int i = number_of(start);
 	struct pmem_range r;
 	struct stat st;
 
 	memset(out, 0, sizeof(*out));
-	switch (region(&r, out->namespace_uuid, e)) {
+	switch (region(i, &r, out->namespace_uuid, e)) {
 	case -1:
 		return -1;
 	case 0:
@@ -105,13 +125,14 @@ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid, struct pm
 	if (r.start != start || r.size != size)
 		return err_set(e, ERR_MISMATCH,
 			       "no pmem region of this start and size; check memmap=");
-	if (!comes_up(out->namespace_uuid))
+	if (!i && !comes_up(out->namespace_uuid))
 		return err_set(e, ERR_REFUSED, "namespace0.0: came up raw");
 	if (want_uuid && memcmp(want_uuid, out->namespace_uuid, 16))
-		return err_set(e, ERR_MISMATCH, DEVICE ": its namespace has another uuid");
-	if (stat(DEVICE, &st) < 0)
-		return err_sys(e, errno, DEVICE);
-	memcpy(out->path, DEVICE, sizeof(DEVICE));
+		return err_set(e, ERR_MISMATCH, "%s: its namespace has another uuid",
+			       places[i].device);
+	if (stat(places[i].device, &st) < 0)
+		return err_sys(e, errno, "%s", places[i].device);
+	snprintf(out->path, sizeof(out->path), "%s", places[i].device);
 	out->region_start = r.start;
 	out->region_size = r.size;
 	out->size = (uint64_t)st.st_size;
@@ -148,7 +169,9 @@ int pmem_raw_claim(uint64_t start, uint64_t size, struct pmem_raw *out, struct e
 	uint8_t uuid[16];
 
 	out->fd = -1;
-	if (region(&r, uuid, e) < 1 || r.start != start || r.size != size)
+	if (number_of(start))
+		return 0;
+	if (region(0, &r, uuid, e) < 1 || r.start != start || r.size != size)
 		return err_set(e, ERR_ABSENT, "no pmem region of this start and size");
 	if (comes_up(uuid))
 		return 0;

@@ -506,25 +506,27 @@ static const char *after(const char *text, const char *key)
 	return p ? p + strlen(key) : NULL;
 }
 
+/* The guest sees all parts one after another. */
 static void map_ram(const char *object)
 {
 	const char *size = after(object, ",size="), *path = after(object, ",mem-path=");
 	const char *offset = after(object, ",offset=");
-	char text[128];
 	struct err e = { 0 };
+	uint64_t part;
+	char text[128];
 	int fd;
 
-	if (!size || !path)
-		_exit(95);
-	snprintf(text, sizeof(text), "%.*s", (int)strcspn(size, ","), size);
-	if (io_parse_size(text, &vm.ram_size, &e) < 0)
+	if (!vm.ram)
+		vm.ram = mmap(NULL, 1 << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	snprintf(text, sizeof(text), "%.*s", size ? (int)strcspn(size, ",") : 0, size);
+	if (!path || io_parse_size(text, &part, &e) < 0)
 		_exit(95);
 	snprintf(text, sizeof(text), "%.*s", (int)strcspn(path, ","), path);
 	fd = open(text, O_RDWR | O_CLOEXEC);
-	vm.ram = mmap(NULL, vm.ram_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		      (off_t)(offset ? strtoull(offset, NULL, 10) : 0));
-	if (vm.ram == MAP_FAILED)
+	if (mmap(vm.ram + vm.ram_size, part, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		 (off_t)(offset ? strtoull(offset, NULL, 10) : 0)) == MAP_FAILED)
 		_exit(95);
+	vm.ram_size += part;
 	close(fd);
 }
 

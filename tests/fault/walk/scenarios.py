@@ -8,9 +8,9 @@ import socket
 import subprocess
 import time
 
-from bench import DEVICE, DEVICE_SIZE, LEDGER_SIZE, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, TICKET, \
-    TICKET_COPY, Wrong, get, mount, put, remove, there, umount
-from walk import Life, PENDING, jumped, fresh_host, pids, repair, whole_jump
+from bench import DEVICE, DEVICE1, DEVICE_SIZE, LEDGER_SIZE, MEMMAP1, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, REGION1, \
+    TICKET, TICKET_COPY, Wrong, get, mount, put, remove, there, umount
+from walk import Life, PENDING, jumped, fresh_host, numa_host, pids, repair, whole_jump
 
 SCENARIOS = []
 
@@ -1317,6 +1317,106 @@ def another_tenant(b):
     b.holdover("stop", "--force", "c")
     expect(b, b.holdover("run", "c"), 0)
     b.check_score()
+
+
+# ---- RAM of two parts in two regions --------------------------------------------------------------------
+
+def shown(b):
+    """{VM: [(region, offset, size)]}"""
+    vms = json.loads(b.holdover("--json", "show").out)["vms"]
+    return {v["name"]: [(r["region"], r["offset"], r["memory"]) for r in v["ram"]] for v in vms}
+
+
+@scenario
+def part_that_is_missing(b):
+    """a VM of two parts whose second region is gone: kept, the other one is resumed; resumed when it is back"""
+    numa_host(b)
+    if shown(b)["b"] != [(0, 2 << 20, 2 << 20), (1, 0, 2 << 20)]:
+        raise Wrong("not in two regions: %s" % shown(b))
+    b.kexec()
+    b.jump()
+    remove("/bench/region1")
+    expect(b, b.agent(), 0, "running=1", "region 6M!8G")
+    if [s[1] for s in loads(b)] != ["a"]:
+        raise Wrong("started: %s" % loads(b))
+    b.late()
+    expect(b, b.holdover("run", "b"), 1)
+    v = b.status()["b"]
+    if v["state"] != "sealed" or v["record"] != "SEALED" or v["memory"] != 4 << 20:
+        raise Wrong("%s" % v)
+    # In that kernel the other VM cannot take the place of either part.
+    b.holdover("stop", "--force", "a")
+    put("/etc/holdover/vms.d/a.conf", get("/etc/holdover/vms.d/a.conf").decode().replace("memory = 2M", "memory = 4M"))
+    expect(b, b.holdover("run", "a"), 1, "no room")
+    put("/etc/holdover/vms.d/a.conf", get("/etc/holdover/vms.d/a.conf").decode().replace("memory = 4M", "memory = 2M"))
+    expect(b, b.holdover("run", "a"), 0)
+    put("/bench/region1", REGION1)
+    resumes(b)
+    whole_jump(b)
+
+
+def bad_part(what, rc, text, change):
+    def f(b):
+        b.reset_world(numa=("b",), canaries="full")
+        b.start_all()
+        whole_jump(b)
+        before = get(DEVICE1)
+        b.kexec()
+        b.jump()
+        good, n = get(DEVICE1), len(loads(b))
+        put(DEVICE1, change(before, good))
+        expect(b, b.agent(), rc, "running=1", text)
+        if [s[1] for s in loads(b)[n:]] != ["a"]:
+            raise Wrong("started: %s" % loads(b))
+        v = b.status()["b"]
+        if v["state"] not in ("sealed", "kept"):
+            raise Wrong("%s" % v)
+        put(DEVICE1, good)
+        # Not by resumes(): the last line of defence was needed.
+        expect(b, b.holdover("resume"), 0, "b: running")
+        b.status()
+        b.check_score()
+    f.__doc__ = "a VM of two parts whose second %s: kept, never started; resumed when it is mended" % what
+    return f
+
+
+scenarios(bad_part,
+          ("was changed", 1, "RAM was changed", lambda _, good: good[:1000 << 10] + b"x" + good[(1000 << 10) + 1:]),
+          ("region is of the jump before", 0, "stamp of", lambda before, _: before),
+          ("region lost its stamp", 0, "region 6M!8G", lambda _, good: good[:2 << 20] + bytes(2 << 20)))
+
+
+@scenario
+def parts_of_another_tenant(b):
+    """a fresh start of two parts shows none of another tenant's RAM, in neither"""
+    b.reset_world(vms=("b", "c"), numa=("b", "c"))
+    expect(b, b.holdover("run", "b"), 0)
+    b.status()
+    place = shown(b)["b"]
+    b.holdover("stop", "--force", "b")
+    if not any(get(DEVICE1)[:4096]):
+        raise Wrong("there was nothing to see")
+    expect(b, b.holdover("run", "c"), 0)
+    if place[1] != shown(b)["c"][1] or "b" in shown(b):
+        raise Wrong("not in the same place: %s, %s" % (place, shown(b)))
+    b.check_score()
+
+
+@scenario
+def part_without_room(b):
+    """a VM of two parts gets both or none: without room for the second nothing is taken"""
+    b.reset_world(vms=("b", "c"), numa=("b", "c"))
+    expect(b, b.holdover("run", "b"), 0)
+    before = shown(b)
+    expect(b, b.holdover("run", "c"), 1, "no room for 2M")
+    if shown(b) != before or b.qemus("c"):
+        raise Wrong("%s became %s" % (before, shown(b)))
+    expect(b, b.holdover("stop", "--force", "b"), 0)
+    expect(b, b.holdover("run", "c"), 0)
+    expect(b, b.holdover("init", "--add", "--force", "--memmap", MEMMAP1), 1, "holds the RAM of VM c, which runs")
+    whole = Life(b)
+    whole.may_be_lost = {"b"}
+    whole.verdict()
 
 
 # ---- steps that fail instead of dying -----------------------------------------------------------------

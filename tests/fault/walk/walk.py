@@ -506,6 +506,39 @@ def set_policies(b):
         put(path, get(path).decode().split("on-failure")[0] + "on-failure = %s\n" % word)
 
 
+# A VM whose RAM is of two parts, in two regions, beside one of one part.
+
+def numa_host(b):
+    b.reset_world(numa=("b",))
+    b.start_all()
+
+
+@walk("two parts: stage", (then_abort, then_kexec_e), act_kexec)
+def begin_numa_stage(b):
+    numa_host(b)
+
+
+@walk("two parts: agent", (then_late, then_boot_without), act_agent)
+def begin_numa_agent(b):
+    key = "numa"
+    if key not in SNAPSHOTS:
+        numa_host(b)
+        b.kexec()
+        b.jump()
+        SNAPSHOTS[key] = b.snapshot()
+    b.restore(SNAPSHOTS[key])
+    b.old_ticket = get(TICKET)
+
+
+def act_numa_run(b, **kw):
+    return b.holdover("run", "b", **kw)
+
+
+@walk("two parts: run", (then_run_again, then_reset_and_run), act_numa_run)
+def begin_numa_run(b):
+    b.reset_world(vms=("b",), numa=("b",))
+
+
 # ---- running them -------------------------------------------------------------------------------------
 
 def trace(b, w):
