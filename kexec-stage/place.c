@@ -34,18 +34,20 @@ static int check_free(const struct host *h, const struct vm *vm, int index, stru
 	return 0;
 }
 
-/* What a file took is given back; a region that is gone has taken its RAM with
- * it. */
+/* What a file took is given back; a region that is gone, or was made anew of
+ * the other kind, has taken its RAM with it. */
 static int drop_extent(struct host *h, struct extent *x, struct err *e)
 {
+	const struct ledger_geometry *geo;
 	const struct store *s;
 	struct ram ram;
 
-	if (host_store(h, x->region, &s, NULL, e) < 0) {
+	if (host_store(h, x->region, &s, &geo, e) < 0) {
 		if (e->kind != ERR_ABSENT)
 			return -1;
 		err_clear(e);
-	} else if (store_ram(s, x, &ram, e) < 0 || store_drop(s, &ram, e) < 0) {
+	} else if (x->in_file == geo->in_file &&
+		   (store_ram(s, x, &ram, e) < 0 || store_drop(s, &ram, e) < 0)) {
 		return -1;
 	}
 	memset(x, 0, sizeof(*x));
@@ -86,19 +88,27 @@ static int drop_idle_extents(struct host *h, struct extent_table *t, const char 
 	return 0;
 }
 
-/* What the VM has and cannot use: parts of another size or in another region,
- * and more of them than it has now. */
+/* Can the VM use an extent of its own as it is? Not a part of another size, in
+ * another region or in one that was made anew, or one that it has no more. */
+static bool fits(struct host *h, const struct vm *vm, const unsigned int region[],
+		 const struct extent *x)
+{
+	const struct ledger_geometry *geo;
+	const struct store *s;
+	struct err why = { 0 };
+
+	return x->part < vm_parts(vm) && x->size == vm_part(vm, x->part).size &&
+		x->region == region[x->part] && host_store(h, x->region, &s, &geo, &why) == 0 &&
+		extent_fits(x, geo, ERR_MISMATCH, &why) == 0;
+}
+
 static int drop_unfit(struct host *h, const struct vm *vm, const unsigned int region[],
 		      struct extent_table *t, struct err *e)
 {
 	for (unsigned int i = 0; i < VM_MAX; i++) {
 		struct extent *x = &t->slot[i];
 
-		if (strcmp(x->name, vm->name) ||
-		    (x->part < vm_parts(vm) && x->size == vm_part(vm, x->part).size &&
-		     x->region == region[x->part]))
-			continue;
-		if (drop_extent(h, x, e) < 0)
+		if (!strcmp(x->name, vm->name) && !fits(h, vm, region, x) && drop_extent(h, x, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -91,6 +91,30 @@ static void test_numa(void **state)
 	expect(run(&mv, ops, ARRAY_LEN(ops)), FINDING_OK, "can load");
 }
 
+/* Each node's RAM is there, or this QEMU would not start. */
+static struct manifest_vm two_nodes(void)
+{
+	static const char *args[] = { "-smp",  "2",
+				      "-numa", "node,memdev=holdover.ram,cpus=0",
+				      "-numa", "node,memdev=dimm1,cpus=1",
+				      NULL };
+	struct manifest_vm mv = vm_of("pc-q35-7.2", args);
+
+	mv.vm.more[0] = (struct vm_part){ .memdev = (char *)"dimm1", .size = 32 << 20 };
+	mv.vm.nmore = 1;
+	mv.vm.memory += 32 << 20;
+	return mv;
+}
+
+static void test_two_nodes(void **state)
+{
+	static const struct peer_op ops[] = { PLAIN, REST("", "") };
+	struct manifest_vm mv = two_nodes();
+
+	(void)state;
+	expect(run(&mv, ops, ARRAY_LEN(ops)), FINDING_OK, "can load");
+}
+
 static void not_started(const char *machine, const char **args, const char *text)
 {
 	static const struct peer_op ops[] = { QUIET };
@@ -217,17 +241,23 @@ static void test_older(void **state)
 	if (v < 80200)
 		assert_non_null(strstr(p->item[1].text, "cpr-reboot"));
 	free(p);
+	/* A second node's RAM, if it does not begin where its device does. */
+	mv = two_nodes();
+	mv.more[0].extent.offset = 2 << 20;
+	p = run(&mv, ops, ARRAY_LEN(ops));
+	assert_int_equal(p->failed, (v < PROBE_OFFSET_SINCE) + (v < 80200));
+	free(p);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	       cmocka_unit_test(test_numa),
-		cmocka_unit_test(test_machine),	       cmocka_unit_test(test_cpu),
-		cmocka_unit_test(test_absent_program), cmocka_unit_test(test_opens_nothing),
-		cmocka_unit_test(test_device),	       cmocka_unit_test(test_board),
-		cmocka_unit_test(test_property),       cmocka_unit_test(test_option),
-		cmocka_unit_test(test_older),
+		cmocka_unit_test(test_good),	      cmocka_unit_test(test_numa),
+		cmocka_unit_test(test_two_nodes),     cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_cpu),	      cmocka_unit_test(test_absent_program),
+		cmocka_unit_test(test_opens_nothing), cmocka_unit_test(test_device),
+		cmocka_unit_test(test_board),	      cmocka_unit_test(test_property),
+		cmocka_unit_test(test_option),	      cmocka_unit_test(test_older),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

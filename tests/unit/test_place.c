@@ -167,6 +167,28 @@ static void another_size_and_fewer_parts(void **state)
 	assert_ok(place(), b.e);
 }
 
+/* By `init --add --force`: what is said about it in the table is of before. */
+static void a_region_that_was_made_anew(void **state)
+{
+	struct region *r = &b.h.region[1];
+
+	(void)state;
+	want("other", 2 * MIB, 10 * MIB);
+	assert_ok(place(), b.e);
+	want("two", 10 * MIB, 20 * MIB);
+	assert_ok(place(), b.e);
+	assert_int_equal(b.p.extent[1].offset, 10 * MIB);
+	r->stamp.geo.ledger_offset = 24 * MIB;
+	assert_ok(place(), b.e);
+	assert_int_equal(b.p.extent[1].offset, 0);
+	assert_int_equal(parts("other"), 0);
+	r->stamp.geo.in_file = true;
+	r->store.dev.mode = PMEM_FSDAX;
+	snprintf(r->store.fs.dir, sizeof(r->store.fs.dir), "/run/none");
+	assert_int_equal(place(), -1);
+	assert_non_null(strstr(b.e.msg, "/run/none/two+1.ram"));
+}
+
 /* Its first part keeps the second one from the room that they have together. */
 static void a_part_in_the_way_of_another(void **state)
 {
@@ -235,6 +257,7 @@ int main(void)
 		CASE(both_parts_in_one_region),
 		CASE(all_or_nothing),
 		CASE(another_size_and_fewer_parts),
+		CASE(a_region_that_was_made_anew),
 		CASE(a_part_in_the_way_of_another),
 		CASE(idle_vms_give_up_all_parts),
 		CASE(waiting_vms_give_up_none),

@@ -25,15 +25,18 @@ def run(t, kind):
         "args = -M q35 -m 16M -enable-dax -mem-path /dax\n"
     two.define()
     start(t, two)
-    three = t.host.guest("three", memory="1G")
-    t.says("run three", 1, "no room for 1G")
-    t.host.guests.remove(three)
-    t.equal(t.machine.run(f"ls {DIR} | grep ram").out.split(), ["one.ram", "two.ram"], "one file for each VM, none for the third")
-    for guest in (one, two):
+    three = t.host.guest("three", memory="32M", more="numa = 16M cpus=0\nnuma = 16M cpus=1\n", args="args = -smp 2\n")
+    start(t, three)
+    four = t.host.guest("four", memory="1040M", more="numa = 16M\nnuma = 1G\n")
+    t.says("run four", 1, "no room for 1G")
+    t.host.guests.remove(four)
+    t.equal(t.machine.run(f"ls {DIR} | grep ram | sort").out.split(), ["one.ram", "three+1.ram", "three.ram", "two.ram"],
+            "a file for each VM, two for the one with two nodes, none for the one without room for its second")
+    for guest in (one, two, three):
         guest.wait_ticks(3, 120)
     since = t.machine.serial.mark()
-    moment = t.jump(2)
-    for guest in (one, two):
+    moment = t.jump(3)
+    for guest in (one, two, three):
         guest.wait_ticks(3)
     replays = len(t.machine.serial.matching(r"pmem0.*Ending recovery", since))
     # A frozen xfs has a record in its log that makes the next mount look for files without a name; nothing else.
