@@ -161,7 +161,7 @@ $(eval $(call flags_rule,fuzz,$(CLANG) $(fuzz_cflags) $(fuzz_ldflags)))
 $(eval $(call flags_rule,fault,$(MUSL_CC) $(fault_cflags) $(musl_ldflags)))
 $(eval $(call flags_rule,clang,$(CLANG) $(clang_cflags)))
 
-$(B)/musl/%.o: %.c $(B)/musl/.flags | $(B)/deps/musl/.stamp
+$(B)/musl/%.o: %.c $(B)/musl/.flags $(B)/deps/musl/.stamp
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(musl_cflags) $(cppflags) -c $< -o $@
@@ -169,22 +169,22 @@ $(B)/musl/%.o: %.c $(B)/musl/.flags | $(B)/deps/musl/.stamp
 # the hash of a device state lies in the blackout; -Os makes XXH3 several times slower
 $(B)/musl/lib/ledger_hash.o: musl_cflags += -O2
 
-$(B)/asan/%.o: %.c $(B)/asan/.flags | $(B)/deps/glibc/.stamp
+$(B)/asan/%.o: %.c $(B)/asan/.flags $(B)/deps/glibc/.stamp
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(asan_cflags) $(cppflags) -c $< -o $@
 
-$(B)/fault/%.o: %.c $(B)/fault/.flags | $(B)/deps/musl/.stamp
+$(B)/fault/%.o: %.c $(B)/fault/.flags $(B)/deps/musl/.stamp
 	$(say) FAULT $@
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(fault_cflags) $(cppflags) -c $< -o $@
 
-$(B)/clang/%.o: %.c $(B)/clang/.flags | $(B)/deps/glibc/.stamp
+$(B)/clang/%.o: %.c $(B)/clang/.flags $(B)/deps/glibc/.stamp
 	$(say) CLANG $@
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(clang_cflags) $(cppflags) -c $< -o $@
 
-$(B)/fuzz/%.o: %.c $(B)/fuzz/.flags | $(B)/deps/glibc/.stamp
+$(B)/fuzz/%.o: %.c $(B)/fuzz/.flags $(B)/deps/glibc/.stamp
 	$(say) FUZZ $@
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(fuzz_cflags) $(cppflags) -c $< -o $@

@@ -131,7 +131,7 @@ static int bring_up(struct host *h, const struct vm *vm, const char *scope, cons
 	rs->pid = proc->pid;
 	rs->start_time = proc->start_time;
 	qmp_init(&q, steal_fd(&proc->ctl));
-	if (qmp_handshake(&q, VMCTL_TIMEOUT_MS, NULL, e) < 0 ||
+	if (qmp_handshake(&q, vm->timeout_ms, NULL, e) < 0 ||
 	    vmctl_machine(&q, vm->machine, &machine, e) < 0 || inventory_read(&q, &inv, e) < 0) {
 		qemu_last_words(vm->name, e);
 		return -1;

@@ -189,17 +189,28 @@ uint64_t qmp_send_text(struct qmp *q, const char *command, int fd, struct err *e
 	return id;
 }
 
-/* The next message, waiting for it until @deadline (0: for ever). */
-static int wait_msg(struct qmp *q, int64_t deadline, struct qmp_msg *m, struct err *e)
+struct limit {
+	int timeout_ms; /* <= 0: none */
+	int64_t deadline;
+};
+
+static struct limit limit_of(int timeout_ms)
+{
+	return (struct limit){ timeout_ms, io_now_ms() + timeout_ms };
+}
+
+/* The next message. */
+static int wait_msg(struct qmp *q, const struct limit *l, struct qmp_msg *m, struct err *e)
 {
 	int rc;
 
 	while ((rc = qmp_next(q, m, e)) == 0) {
 		struct pollfd pfd = { .fd = q->fd, .events = POLLIN };
-		int64_t left = deadline ? deadline - io_now_ms() : -1;
+		int64_t left = l->timeout_ms > 0 ? l->deadline - io_now_ms() : -1;
 
-		if (deadline && left <= 0)
-			return err_set(e, ERR_TIMEOUT, "QEMU did not answer in time");
+		if (l->timeout_ms > 0 && left <= 0)
+			return err_set(e, ERR_TIMEOUT, "QEMU did not answer within %d ms",
+				       l->timeout_ms);
 		if (qmp_wants_write(q))
 			pfd.events |= POLLOUT;
 		if (poll(&pfd, 1, (int)left) < 0 && errno != EINTR)
@@ -218,13 +229,13 @@ static int wait_msg(struct qmp *q, int64_t deadline, struct qmp_msg *m, struct e
 }
 
 /* The answer to command @id. */
-static int wait_reply(struct qmp *q, uint64_t id, int64_t deadline, struct qmp_msg *reply,
+static int wait_reply(struct qmp *q, uint64_t id, const struct limit *l, struct qmp_msg *reply,
 		      struct err *e)
 {
 	for (;;) {
 		_cleanup_qmp_msg_ struct qmp_msg m = { 0 };
 
-		if (wait_msg(q, deadline, &m, e) < 0)
+		if (wait_msg(q, l, &m, e) < 0)
 			return -1;
 		if (m.type == QMP_GREETING)
 			return err_set(e, ERR_PROTOCOL, "QEMU sent a second greeting");
@@ -258,13 +269,13 @@ unsigned int qmp_version(yyjson_val *greeting)
 
 int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version, struct err *e)
 {
-	int64_t deadline = timeout_ms > 0 ? io_now_ms() + timeout_ms : 0;
+	struct limit limit = limit_of(timeout_ms);
 	_cleanup_qmp_msg_ struct qmp_msg m = { 0 };
 	uint64_t id;
 
 	do {
 		qmp_msg_free(&m);
-		if (wait_msg(q, deadline, &m, e) < 0)
+		if (wait_msg(q, &limit, &m, e) < 0)
 			return err_wrap(e, "QMP greeting");
 	} while (m.type == QMP_EVENT);
 	if (m.type != QMP_GREETING || !qmp_version(m.body))
@@ -272,7 +283,7 @@ int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version, struct e
 	if (version)
 		*version = qmp_version(m.body);
 	id = qmp_send(q, "qmp_capabilities", NULL, NULL, -1, e);
-	if (!id || wait_reply(q, id, deadline, NULL, e) < 0)
+	if (!id || wait_reply(q, id, &limit, NULL, e) < 0)
 		return err_wrap(e, "QMP command qmp_capabilities");
 	return 0;
 }
@@ -280,7 +291,7 @@ int qmp_handshake(struct qmp *q, int timeout_ms, unsigned int *version, struct e
 int qmp_call(struct qmp *q, const char *command, int fd, int timeout_ms, struct qmp_msg *reply,
 	     struct err *e, const char *fmt, ...)
 {
-	int64_t deadline = timeout_ms > 0 ? io_now_ms() + timeout_ms : 0;
+	struct limit limit = limit_of(timeout_ms);
 	uint64_t id;
 	va_list ap;
 
@@ -289,7 +300,7 @@ int qmp_call(struct qmp *q, const char *command, int fd, int timeout_ms, struct 
 	va_end(ap);
 	if (!id)
 		return -1;
-	if (wait_reply(q, id, deadline, reply, e) < 0)
+	if (wait_reply(q, id, &limit, reply, e) < 0)
 		return err_wrap(e, "QMP command %s", command);
 	return 0;
 }

@@ -1127,6 +1127,23 @@ def last_words(b):
 
 
 @scenario
+def silent_from_the_start(b):
+    """a new QEMU that says nothing has as long as its VM's timeout, and is gone then, its RAM free for others"""
+    b.reset_world(vms=("a", "b", "c"))
+    expect(b, b.holdover("run", "a"), 0)
+    put("/bench/c.mode", "qmp_capabilities hang\n")
+    put("/etc/holdover/vms.d/c.conf", get("/etc/holdover/vms.d/c.conf").decode().replace("timeout = 2", "timeout = 1"))
+    begin = time.monotonic()
+    expect(b, b.holdover("run", "c"), 1, "vm c", "1000 ms")
+    if time.monotonic() - begin > 8:
+        raise Wrong("it took %.1f s" % (time.monotonic() - begin))
+    remove("/bench/c.mode")
+    expect(b, b.holdover("run", "b"), 0)
+    expect(b, b.holdover("stop", "--force", "b"), 0)
+    expect(b, b.holdover("run", "c"), 0)
+
+
+@scenario
 def tried_too_often(b):
     """an agent that dies each time stops trying, also after boots; an operator may go on"""
     jumped(b)
