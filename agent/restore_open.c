@@ -53,7 +53,8 @@ int restore_open(struct restore *r, struct err *e)
 {
 	const struct ticket *t = &r->ticket;
 	uint64_t before = restore_cpu_us();
-	bool mended;
+	struct err unreadable = { 0 };
+	bool mended, pending;
 
 	ticket_id(t, r->ticket_id);
 	if (io_boot_id(r->boot_id, e) < 0 || pmem_load_modules(e) < 0)
@@ -74,7 +75,9 @@ int restore_open(struct restore *r, struct err *e)
 	if (read_manifest(r, e) < 0)
 		return -1;
 	marks_take(&r->marks, PHASE_REGION_READY, PHASE_HOST);
-	marks_attach(&r->marks, &r->ledger, r->ticket.generation, r->m.tsc_hz);
+	/* To look at a jump whose VMs all run is no part of it. */
+	if (restore_pending(r, &pending, &unreadable) < 0 || pending)
+		marks_attach(&r->marks, &r->ledger, r->ticket.generation, r->m.tsc_hz);
 	return 0;
 }
 

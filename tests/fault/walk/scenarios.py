@@ -101,6 +101,19 @@ def no_ticket(b):
     resumes(b)
 
 
+@scenario
+def timeline_of_the_jump(b):
+    """what looks at a jump after its last VM runs is no part of its timeline"""
+    jumped(b)
+    b.agent()
+    before = b.holdover("timeline").out
+    if before.count("region-ready") != 1 or "agent-done" not in before.splitlines()[-2]:
+        raise Wrong("the agent's part is not there: %s" % before)
+    b.late()
+    if b.holdover("timeline").out != before:
+        raise Wrong("another timeline: %s" % b.holdover("timeline").out)
+
+
 def two_passes(fault):
     def f(b):
         b.reset_world()
