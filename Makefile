@@ -238,9 +238,10 @@ $(B)/fault/libholdover.a: $(call objs,fault,$(filter-out $(walk_out),$(lib_src))
 $(B)/fault/holdover: $(call objs,fault,kexec-stage/main.c $(stage_src) $(agent_src))
 $(B)/fault/holdover-agent: $(call objs,fault,agent/main.c $(agent_src))
 $(B)/fault/qemu $(B)/fault/attacker: $(B)/fault/%: $(B)/fault/tests/fault/walk/%.o
+walk_wraps := -Wl,--wrap=unit_related,--wrap=unit_start
 $(walk_programs): $(B)/fault/libholdover.a
 	$(say) LINK $@
-	$(Q)$(MUSL_CC) -o $@ $(filter %.o,$^) $(B)/fault/libholdover.a $(musl_ldflags) $(dep_libs)
+	$(Q)$(MUSL_CC) -o $@ $(filter %.o,$^) $(B)/fault/libholdover.a $(walk_wraps) $(musl_ldflags) $(dep_libs)
 
 # The same with the machine's own region and kernel, for boot scenarios.
 faulty_programs := $(addprefix $(B)/fault/real/,holdover holdover-agent)

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import time
 
-from bench import DEVICE, DEVICE1, DEVICE_SIZE, LEDGER_SIZE, MEMMAP1, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, REGION1, \
-    TICKET, TICKET_COPY, Wrong, get, mount, put, remove, there, umount
-from walk import Life, PENDING, jumped, fresh_host, numa_host, pids, repair, whole_jump
+from bench import DEVICE, DEVICE1, DEVICE_SIZE, INITRD, LEDGER_SIZE, MEMMAP1, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, \
+    REGION1, TICKET, TICKET_COPY, Wrong, get, mount, put, remove, there, umount
+from walk import ARMED, Life, PENDING, act_arm, fresh_host, jumped, last_step, numa_host, pids, repair, whole_jump, \
+    with_manager
 
 SCENARIOS = []
 
@@ -1469,6 +1470,27 @@ scenarios(fails_stage, *[(p,) for p in
                          ("pause_noted@3", "pause_noted@4", "kernel_loaded", "ticket_copy_saved",
                           "manifest_written", "vm_sealed@1", "vm_sealed@2", "seal_read_back",
                           "sealed_and_checked")])
+
+
+def fails_arming(point, last):
+    def f(b):
+        with_manager(b)
+        before = pids(b)
+        if last:
+            expect(b, act_arm(b), 0)
+        d = (last_step if last else act_arm)(b, fault=point + ":fail")
+        expect(b, d, 1, "every VM runs on")
+        if pids(b) != before or there(ARMED) or there(INITRD) or there(TICKET_COPY):
+            raise Wrong("not undone: %s" % d)
+        Life(b).verdict()
+        whole_jump(b)
+    f.__doc__ = "%s fails at %s: all undone, every VM runs on" % ("the last step of an armed jump" if last else "arming",
+                                                                  point)
+    return f
+
+
+scenarios(fails_arming, ("kernel_loaded", False), ("arm_copy_saved", False), ("armed", False), ("arm_taken", True),
+          ("sealed_and_checked", True))
 
 
 def fails_agent(point, kept):

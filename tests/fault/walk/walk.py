@@ -6,6 +6,7 @@ kept with a reason; what is kept can be resumed or given up; nothing was ever re
 Every walk first goes its way without a fault, which shows the passages."""
 
 import collections
+import os
 
 from bench import TICKET, TICKET_COPY, INITRD, Wrong, there, get, put, remove
 
@@ -306,6 +307,62 @@ def begin_abort(b):
 def begin_refused(b):
     fresh_host(b)
     put("/bench/kexec/refuse-jump", "")
+
+
+ARMED = "/run/holdover/armed"
+MANAGER = "/bench/manager"
+
+
+def with_manager(b, word="\n"):
+    """systemd is there, and its kexec.target leads to the last step."""
+    fresh_host(b)
+    os.makedirs("/run/systemd/system")
+    put(MANAGER, word)
+
+
+def last_step(b, **kw):
+    return b.holdover("kexec", "--last", **kw)
+
+
+def act_arm(b, **kw):
+    return b.holdover("kexec", "--kernel", "/boot/vmlinuz-t", "--initrd", "/boot/initrd-t", **kw)
+
+
+def then_last_step(b, life, before):
+    """The host goes to kexec.target all the same: what is armed jumps, what is not does not, and the VMs run on."""
+    armed = there(ARMED)
+    d = last_step(b)
+    if there("/bench/kexec/jumped") != armed:
+        raise Wrong("armed: %s, and then: %s" % (armed, d))
+    if armed:
+        life.power_cut(jump=True)
+        b.agent()
+        return life.verdict()
+    d = b.holdover("abort")
+    if d.rc not in (0, 3) or pids(b) != before:
+        raise Wrong("not in place: %s, now %s" % (before, pids(b)))
+    return life.verdict()
+
+
+ARM_THEN = STAGE_THEN + (then_last_step,)
+
+
+@walk("arm", ARM_THEN, act_arm, after="stage")
+def begin_arm(b):
+    with_manager(b)
+
+
+@walk("disarm", ARM_THEN, act_arm, after="arm")
+def begin_disarm(b):
+    with_manager(b, "refuse")
+
+
+@walk("last step", ARM_THEN, last_step, after="stage")
+def begin_last_step(b):
+    with_manager(b)
+    d = act_arm(b)
+    if d.rc or not there(ARMED):
+        raise Wrong("not armed: %s" % d)
 
 
 SNAPSHOTS = {}
