@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "arm.h"
+#include "bounded.h"
 #include "fault.h"
 #include "flush.h"
 #include "interrupt.h"
@@ -66,51 +67,56 @@ static int run_preflight(struct stage *s, const struct target *t, enum way way, 
 	return preflight_error(p, e);
 }
 
-static void add_vital(dev_t vital[VITAL_MAX], unsigned int *n, const char *path)
+struct vital {
+	const struct stage *s;
+	dev_t fs[VITAL_MAX];
+	unsigned int n;
+};
+
+static void add_vital(struct vital *v, const char *path)
 {
 	struct stat st;
-	bool known = *n == VITAL_MAX || stat(path, &st) < 0;
+	bool known = v->n == VITAL_MAX || stat(path, &st) < 0;
 
-	for (unsigned int m = 0; !known && m < *n; m++)
-		known = vital[m] == st.st_dev;
+	for (unsigned int m = 0; !known && m < v->n; m++)
+		known = v->fs[m] == st.st_dev;
 	if (!known)
-		vital[(*n)++] = st.st_dev;
+		v->fs[v->n++] = st.st_dev;
 }
 
 /* What must be clean on disk before the jump: the root file system, those of
  * the VMs' images, and those of ledger and RAM. */
-static unsigned int vital_devices(const struct stage *s, dev_t vital[VITAL_MAX])
+static int find_vital(void *data, struct err *e)
 {
-	const struct host *h = s->h;
-	unsigned int n = 0;
+	struct vital *v = data;
+	const struct host *h = v->s->h;
 
-	add_vital(vital, &n, "/");
+	(void)e;
+	add_vital(v, "/");
 	for (unsigned int i = 0; i < LEDGER_REGIONS; i++) {
 		const struct store *store = i ? &h->region[i].store : &h->store;
 
 		if (store->fs.type != DAXFS_NONE)
-			add_vital(vital, &n, store->fs.dir);
+			add_vital(v, store->fs.dir);
 	}
-	for (unsigned int i = 0; i < s->n; i++)
-		for (unsigned int k = 0; k < s->vm[i].ndisks; k++)
-			add_vital(vital, &n, s->vm[i].disks[k].path);
-	return n;
+	for (unsigned int i = 0; i < v->s->n; i++)
+		for (unsigned int k = 0; k < v->s->vm[i].ndisks; k++)
+			add_vital(v, v->s->vm[i].disks[k].path);
+	return 0;
 }
 
 /* From here to the jump nothing may print: a frozen file system behind stdout
  * would stop this process with the VMs paused. */
-static int jump(struct stage *s, struct err *e)
+static int jump(struct stage *s, const struct vital *vital, struct err *e)
 {
 	struct kexec_frozen frozen = { .n = 0 };
-	dev_t vital[VITAL_MAX];
-	unsigned int n = vital_devices(s, vital);
 	bool in_file = s->h->ledger.geo.in_file;
 
 	/* On a file system that is frozen even a store to mapped memory waits
 	 * for the thaw: a ledger there gets its last mark before. */
 	if (in_file)
 		marks_take(&s->marks, PHASE_JUMP, PHASE_HOST);
-	if (kexec_freeze(&frozen, s->h->cfg.flush_timeout_ms, vital, n, e) == 0) {
+	if (kexec_freeze(&frozen, s->h->cfg.flush_timeout_ms, vital->fs, vital->n, e) == 0) {
 		FAULT(frozen);
 		/* Freezing takes its time: the last look comes after it. */
 		if (stage_listen(s, e) == 0 && interrupt_check(e) == 0) {
@@ -124,22 +130,40 @@ static int jump(struct stage *s, struct err *e)
 	return -1;
 }
 
+/* What cannot be flushed must not keep the jump: it would be lost in any end of
+ * this host. */
+static int flush(const struct stage *s, struct err *e)
+{
+	char where[512];
+
+	cmd_say("flushing disks");
+	if (flush_disks(s->h->cfg.flush_timeout_ms))
+		return interrupt_check(e);
+	if (interrupt_check(e) < 0)
+		return -1;
+	flush_late(where, sizeof(where));
+	cmd_say("  note: not everything was flushed within %d s%s%s; going on",
+		s->h->cfg.flush_timeout_ms / 1000, *where ? ": what is on " : "", where);
+	return 0;
+}
+
 static int save_and_jump(struct stage *s, struct err *e)
 {
+	struct vital vital = { .s = s };
+
 	/* The rate is the better the longer it was measured. */
 	s->marks.tsc_hz = marks_rate_hz(&s->rate);
 	marks_take(&s->marks, PHASE_IMAGE_LOADED, PHASE_HOST);
-	cmd_say("flushing disks");
-	if (!flush_disks(s->h->cfg.flush_timeout_ms))
-		cmd_say("  note: not everything was flushed within %d s; going on",
-			s->h->cfg.flush_timeout_ms / 1000);
-	if (interrupt_check(e) < 0)
+	if (flush(s, e) < 0)
 		return -1;
+	/* While the VMs run: a dead file server may keep even this. */
+	if (bounded(find_vital, &vital, sizeof(vital), s->h->cfg.flush_timeout_ms, e) < 0)
+		return err_wrap(e, "file systems of the VMs' disks");
 	cmd_say("pausing and saving %u VM%s", s->n, s->n == 1 ? "" : "s");
 	if (stage_save_all(s, e) < 0 || stage_seal(s, e) < 0 || stage_recheck(s, e) < 0 ||
 	    FAULT_FAILS(sealed_and_checked, e) || interrupt_check(e) < 0)
 		return -1;
-	return jump(s, e);
+	return jump(s, &vital, e);
 }
 
 static int check(struct stage *s, const struct target *t, enum way way, struct err *e)

@@ -5,11 +5,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "io.h"
+#include "kexec_mounts.h"
+
+#define MOUNTINFO_MAX (4u << 20)
+/* For one that is alive. */
+#define ANSWER_MS 1000
 
 static void child(int wr)
 {
@@ -67,4 +73,76 @@ bool flush_disks(int timeout_ms)
 	}
 	waitpid(pid, NULL, 0);
 	return read(rd, &done, 1) == 1;
+}
+
+/* A process for each file system; its number comes through the pipe when that
+ * one has answered. */
+static void ask(const char *path, size_t number, int wr)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (pid != 0)
+		return;
+	if (dup2(wr, 0) < 0)
+		_exit(1);
+	syscall(SYS_close_range, 1, ~0U, 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd >= 0)
+		(void)!syncfs(fd);
+	_exit(write(0, &number, sizeof(number)) < 0);
+}
+
+static void hear(struct mount_fs *list, size_t n, size_t asked, int rd)
+{
+	int64_t end = io_now_ms() + ANSWER_MS;
+	struct pollfd p = { .fd = rd, .events = POLLIN };
+	size_t number;
+
+	while (asked > 0) {
+		int64_t left = end - io_now_ms();
+
+		if (poll(&p, 1, left > 0 ? (int)left : 0) < 0 && errno == EINTR)
+			continue;
+		if (!p.revents || read(rd, &number, sizeof(number)) != sizeof(number))
+			return;
+		if (number < n)
+			list[number].tried = true;
+		asked--;
+	}
+}
+
+void flush_late(char *where, size_t size)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	_cleanup_close_ int rd = -1, wr = -1;
+	struct mount_fs *list;
+	size_t n, asked = 0;
+	struct err ignored;
+	int fds[2];
+
+	*where = '\0';
+	if (io_read_file("/proc/self/mountinfo", MOUNTINFO_MAX, &text, &ignored) < 0 ||
+	    mounts_parse_all(text.data, &list, &n, &ignored) < 0)
+		return;
+	if (pipe2(fds, O_CLOEXEC) == 0) {
+		rd = fds[0];
+		wr = fds[1];
+		for (size_t i = 0; i < n; i++)
+			if (list[i].first == i) {
+				ask(list[i].path, i, wr);
+				asked++;
+			}
+		close(steal_fd(&wr));
+		hear(list, n, asked, rd);
+		for (size_t i = 0; i < n; i++) {
+			size_t at = strlen(where);
+
+			if (list[i].first == i && !list[i].tried)
+				snprintf(where + at, size - at, "%s%s", at ? ", " : "", list[i].path);
+		}
+	}
+	mounts_free(list, n);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
 }

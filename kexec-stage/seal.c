@@ -18,6 +18,7 @@
 #include "fault.h"
 #include "kexec.h"
 #include "stage.h"
+#include "vmctl.h"
 
 #define BLOB_ALIGN 4096
 
@@ -91,7 +92,7 @@ static int recheck_canaries(const struct stage *s, struct err *e)
 static int identify_disks(struct stage_vm *v, struct err *e)
 {
 	for (unsigned int i = 0; i < v->ndisks; i++)
-		if (disk_identify(NULL, &v->disks[i], e) < 0)
+		if (vmctl_identify(&v->disks[i], e) < 0)
 			return -1;
 	return 0;
 }

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bounded.h"
 #include "disk.h"
 #include "json.h"
 #include "qemu.h"
 
 #define BACKING_DEPTH_MAX 64
+/* Of what a live file server answers in milliseconds; VMs may be paused. */
+#define IDENTIFY_TIMEOUT_MS 5000
 
 int vmctl_open(const char *name, struct qmp *q, unsigned int *version, struct err *e)
 {
@@ -55,6 +58,18 @@ int vmctl_status(struct qmp *q, char *out, size_t size, struct err *e)
 	return 0;
 }
 
+static int identify(void *data, struct err *e)
+{
+	return disk_identify(NULL, data, e);
+}
+
+int vmctl_identify(struct disk *d, struct err *e)
+{
+	if (bounded(identify, d, sizeof(*d), IDENTIFY_TIMEOUT_MS, e) == 0)
+		return 0;
+	return e->kind == ERR_TIMEOUT ? err_wrap(e, "disk %s: its file system", d->path) : -1;
+}
+
 /* One image and what it is backed by. */
 static int add_image(yyjson_val *image, bool writable, struct disk **disks, unsigned int *n,
 		     struct err *e)
@@ -69,7 +84,7 @@ static int add_image(yyjson_val *image, bool writable, struct disk **disks, unsi
 			d = disk_add(disks, n, path, writable);
 			if (!d)
 				return err_sys(e, ENOMEM, "disks");
-			if (disk_identify(NULL, d, e) < 0)
+			if (vmctl_identify(d, e) < 0)
 				return -1;
 		}
 		image = yyjson_obj_get(image, "backing-image");

@@ -19,6 +19,10 @@ _must_check_ int vmctl_machine(struct qmp *q, const char *machine, char **out, s
 /** vmctl_status() - run state ("running", "paused", "postmigrate", ...). */
 _must_check_ int vmctl_status(struct qmp *q, char *out, size_t size, struct err *e);
 
+/** vmctl_identify() - disk_identify() in the host's root, bounded: TIMEOUT if
+ * the file system of the image does not answer. */
+_must_check_ int vmctl_identify(struct disk *d, struct err *e);
+
 /** vmctl_disks() - absolute paths of all images and their backing files that
  * the VM has open, identified as they are now. */
 _must_check_ int vmctl_disks(struct qmp *q, struct disk **disks, unsigned int *n, struct err *e);

@@ -36,7 +36,7 @@ static bool has_option(const char *options, const char *want)
 }
 
 /* Cut @line up. 1 if it is of interest, 0 if not, -1 if it is no such line. */
-static int parse_line(char *line, struct mount_fs *out)
+static int parse_line(char *line, bool all, struct mount_fs *out)
 {
 	char *fields[FIXED], *word, *type, *source, *super;
 	int n = 0;
@@ -54,7 +54,8 @@ static int parse_line(char *line, struct mount_fs *out)
 	if (!type || !source || !super ||
 	    sscanf(fields[F_DEV], "%u:%u", &out->major, &out->minor) != 2)
 		return -1;
-	if (has_option(super, "ro") || (!out->major && strncmp(source, "/dev/", 5)))
+	if (has_option(super, "ro") || !strcmp(type, "autofs") ||
+	    (!all && !out->major && strncmp(source, "/dev/", 5)))
 		return 0;
 	unescape(fields[F_PATH]);
 	out->path = fields[F_PATH];
@@ -86,7 +87,7 @@ static int add(struct mount_fs **list, size_t *n, const struct mount_fs *m)
 	return 0;
 }
 
-int mounts_parse(const char *text, struct mount_fs **list, size_t *n, struct err *e)
+static int parse(const char *text, bool all, struct mount_fs **list, size_t *n, struct err *e)
 {
 	_cleanup_free_ char *copy = strdup(text);
 	char *rest = copy, *line;
@@ -97,7 +98,7 @@ int mounts_parse(const char *text, struct mount_fs **list, size_t *n, struct err
 		return err_sys(e, ENOMEM, "mountinfo");
 	while ((line = strsep(&rest, "\n"))) {
 		struct mount_fs m = { 0 };
-		int rc = *line ? parse_line(line, &m) : 0;
+		int rc = *line ? parse_line(line, all, &m) : 0;
 
 		if (rc < 0)
 			err_set(e, ERR_FORMAT, "mountinfo: unknown form of line");
@@ -111,6 +112,16 @@ int mounts_parse(const char *text, struct mount_fs **list, size_t *n, struct err
 		}
 	}
 	return 0;
+}
+
+int mounts_parse(const char *text, struct mount_fs **list, size_t *n, struct err *e)
+{
+	return parse(text, false, list, n, e);
+}
+
+int mounts_parse_all(const char *text, struct mount_fs **list, size_t *n, struct err *e)
+{
+	return parse(text, true, list, n, e);
 }
 
 void mounts_free(struct mount_fs *list, size_t n)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which file systems are writable and lie on a block device. */
+/* Which file systems are writable, and lie on a block device. */
 #ifndef HOLDOVER_KEXEC_MOUNTS_H
 #define HOLDOVER_KEXEC_MOUNTS_H
 
@@ -23,6 +23,9 @@ struct mount_fs {
 /** mounts_parse() - the mounts in a text like /proc/self/mountinfo, in its
  * order. Lines that cannot be understood are FORMAT. */
 _must_check_ int mounts_parse(const char *text, struct mount_fs **list, size_t *n, struct err *e);
+/** mounts_parse_all() - also those that lie on no block device; without autofs,
+ * whose mere opening waits for somebody. */
+_must_check_ int mounts_parse_all(const char *text, struct mount_fs **list, size_t *n, struct err *e);
 void mounts_free(struct mount_fs *list, size_t n);
 
 #endif
