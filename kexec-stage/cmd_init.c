@@ -74,36 +74,52 @@ static int prepare_own(struct host *h, const struct opts *o, bool *kept, struct 
 	return 0;
 }
 
-/* No VM may have its RAM in a region that is prepared anew. */
-static int check_empty(struct host *h, unsigned int number, struct err *e)
+static int refuse_needed(struct host *h, const struct extent_table *t, const struct extent *x,
+			 bool there, struct err *e)
 {
-	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
+	int alive = runstate_alive(x->name, NULL, e), index = extent_find(t, x->name);
+	struct vm_record rec;
 
-	if (!t)
-		return err_sys(e, ENOMEM, "extents");
-	if (ledger_extents_read(&h->ledger, t, e) < 0)
+	if (alive < 0 || index < 0 ||
+	    record_read(&h->ledger, (unsigned int)index, x->name, &rec, e) < 0)
 		return -1;
-	for (unsigned int i = 0; i < VM_MAX; i++) {
-		int alive, index = extent_find(t, t->slot[i].name);
-		struct vm_record rec;
+	if (!alive && !host_pending(rec.state))
+		return 0;
+	if (there)
+		return err_set(e, ERR_REFUSED, "the region holds the RAM of VM %s, which %s", x->name,
+			       alive ? "runs" : "waits to be resumed");
+	return err_set(e, ERR_REFUSED,
+		       "region %u, which holds RAM of VM %s, cannot be told from this one; 'holdover "
+		       "resume %s' or 'holdover discard %s' comes first",
+		       x->region, x->name, x->name, x->name);
+}
 
-		if (index < 0 || t->slot[i].region != number)
-			continue;
-		alive = runstate_alive(t->slot[i].name, NULL, e);
-		if (alive < 0 ||
-		    record_read(&h->ledger, (unsigned int)index, t->slot[i].name, &rec, e) < 0)
+/* No VM may have its RAM in a region that is prepared anew. @number -1: which
+ * one it is cannot be told, so it may be any that is not there, or if @unclear
+ * any at all. */
+static int check_empty(struct host *h, const struct extent_table *t, int number, bool unclear,
+		       struct err *e)
+{
+	for (unsigned int i = 0; i < VM_MAX; i++) {
+		const struct extent *x = &t->slot[i];
+		bool this = number > 0 ? x->region == (unsigned int)number :
+					 x->region && (unclear || !h->region[x->region].tried);
+
+		if (*x->name && this && refuse_needed(h, t, x, number > 0, e) < 0)
 			return -1;
-		if (alive || host_pending(rec.state))
-			return err_set(e, ERR_REFUSED, "the region holds the RAM of VM %s, which %s",
-				       t->slot[i].name, alive ? "runs" : "waits to be resumed");
 	}
 	return 0;
 }
 
-static int free_number(struct host *h, struct err *e)
+/* Not that of a region which is not there now, but may come back. */
+static int free_number(const struct host *h, const struct extent_table *t, struct err *e)
 {
+	bool taken[LEDGER_REGIONS] = { true };
+
+	for (unsigned int i = 0; i < VM_MAX; i++)
+		taken[t->slot[i].region] = true;
 	for (unsigned int i = 1; i < LEDGER_REGIONS; i++)
-		if (!h->region[i].tried)
+		if (!taken[i] && !h->region[i].tried)
 			return (int)i;
 	return err_set(e, ERR_REFUSED, "a ledger has at most %d regions", LEDGER_REGIONS);
 }
@@ -116,16 +132,19 @@ static int prepare_another(struct host *h, const struct opts *o, struct region *
 			     .align = o->align,
 			     .default_size = LEDGER_UNIT,
 			     .force = o->force };
+	_cleanup_free_ struct extent_table *t = malloc(sizeof(*t));
 	struct err absent = { 0 };
 	int number;
 
-	if (host_open_ledger(h, e) < 0)
+	if (!t)
+		return err_sys(e, ENOMEM, "extents");
+	if (host_open_ledger(h, e) < 0 || ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
 	number = host_region_number(h, p.region.start, p.region.size, &absent);
 	if (number == 0)
 		return err_set(e, ERR_REFUSED, "the ledger itself is in this region");
-	if (number > 0 ? o->force && check_empty(h, (unsigned int)number, e) < 0 :
-			 (number = free_number(h, e)) < 0)
+	if ((o->force && check_empty(h, t, number, absent.kind != ERR_ABSENT, e) < 0) ||
+	    (number < 0 && (number = free_number(h, t, e)) < 0))
 		return -1;
 	region_close(&h->region[number]);
 	p.number = (unsigned int)number;

@@ -29,7 +29,7 @@ enum host_need {
  * @map: mapping of the ledger, with HOST_LEDGER
  * @ledger: with HOST_LEDGER
  * @region: by number, those beside the ledger's own; see host_store()
- * @scanned: they were looked for
+ * @scanned, @unclear: they were looked for, and what came of it
  */
 struct host {
 	struct config cfg;
@@ -39,6 +39,7 @@ struct host {
 	struct ledger ledger;
 	struct region region[LEDGER_REGIONS];
 	bool scanned;
+	struct err unclear;
 };
 
 #define HOST_INIT                              \

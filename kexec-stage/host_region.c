@@ -49,17 +49,11 @@ int host_region(const struct config *cfg, struct pmem_range *out, struct err *e)
 }
 
 /* Whatever else lies on other regions is none of our business. */
-int host_scan(struct host *h, struct err *e)
+static int scan(struct host *h, struct err *e)
 {
 	struct pmem_range ranges[PMEM_RANGES_MAX];
-	int n;
+	int n = pmem_iomem_ranges(ranges, e);
 
-	if (h->scanned)
-		return 0;
-	n = pmem_iomem_ranges(ranges, e);
-	if (n < 0)
-		return -1;
-	h->scanned = true;
 	for (int i = 0; i < n; i++) {
 		struct region r = { .map.fd = -1 };
 		struct err why = { 0 };
@@ -72,12 +66,26 @@ int host_scan(struct host *h, struct err *e)
 		number = r.stamp.geo.region;
 		if (h->region[number].tried) {
 			region_close(&r);
-			return err_set(e, ERR_MISMATCH, "two regions are stamped as number %u",
+			return err_set(e, ERR_MISMATCH,
+				       "two regions are stamped as number %u; leave memmap= of one of "
+				       "them out",
 				       number);
 		}
 		h->region[number] = r;
 	}
-	return 0;
+	return n < 0 ? -1 : 0;
+}
+
+int host_scan(struct host *h, struct err *e)
+{
+	if (!h->scanned && scan(h, &h->unclear) < 0)
+		err_wrap(&h->unclear, "regions");
+	h->scanned = true;
+	/* Half of an answer is none, whoever asks next. */
+	if (h->unclear.kind == ERR_NONE)
+		return 0;
+	*e = h->unclear;
+	return -1;
 }
 
 int host_store(struct host *h, unsigned int number, const struct store **out,

@@ -24,6 +24,9 @@ DEVICE1 = "/dev/dax1.0"
 DEVICE1_SIZE = 4 * MIB
 REGION1 = "0x200000000 0x600000 22222222-2222-4333-8444-555555555555\n"
 MEMMAP1 = "6M!8G"
+# Another one in its place.
+REGION2 = "0x300000000 0x600000 33333333-2222-4333-8444-555555555555\n"
+MEMMAP2 = "6M!12G"
 TICKET = "/holdover.ticket"
 TICKET_COPY = "/var/lib/holdover/ticket"
 INITRD = "/bench/kexec/initrd"

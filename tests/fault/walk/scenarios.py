@@ -8,8 +8,8 @@ import socket
 import subprocess
 import time
 
-from bench import DEVICE, DEVICE1, DEVICE_SIZE, INITRD, LEDGER_SIZE, MEMMAP1, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, \
-    REGION1, TICKET, TICKET_COPY, Wrong, get, mount, put, remove, there, umount
+from bench import DEVICE, DEVICE1, DEVICE_SIZE, INITRD, LEDGER_SIZE, MEMMAP1, MEMMAP2, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, \
+    REGION1, REGION2, TICKET, TICKET_COPY, Wrong, get, mount, put, remove, there, umount
 from walk import ARMED, Life, PENDING, act_arm, fresh_host, jumped, last_step, numa_host, pids, repair, whole_jump, \
     with_manager
 
@@ -1448,6 +1448,34 @@ def part_without_room(b):
     whole = Life(b)
     whole.may_be_lost = {"b"}
     whole.verdict()
+
+
+@scenario
+def region_in_place_of_a_missing_one(b):
+    """a region is missing with a part of a VM: nothing that may be it is formatted, no other one gets its number"""
+    numa_host(b)
+    b.kexec()
+    b.jump()
+    good = get(DEVICE1)
+    # It comes up, but its stamp cannot be read: it may be the one.
+    put(DEVICE1, good[:2 << 20] + bytes(2 << 20))
+    d = b.holdover("init", "--add", "--force", "--memmap", MEMMAP1)
+    expect(b, d, 1, "holds RAM of VM b", "discard b")
+    if get(DEVICE1)[:2 << 20] != good[:2 << 20]:
+        raise Wrong("the RAM was overwritten")
+    put(DEVICE1, good)
+    resumes(b)
+    # Idle now: one more region takes another number, so that the old one can come back.
+    b.holdover("stop", "--force", "b")
+    good = get(DEVICE1)
+    put("/bench/region1", REGION2)
+    put(DEVICE1, bytes(len(good)))
+    expect(b, b.holdover("init", "--add", "--memmap", MEMMAP2), 0, "region 2")
+    put("/bench/region1", REGION1)
+    put(DEVICE1, good)
+    expect(b, b.holdover("run", "b"), 0)
+    b.status()
+    b.check_score()
 
 
 # ---- steps that fail instead of dying -----------------------------------------------------------------
