@@ -86,8 +86,8 @@ static int refuse_needed(struct host *h, const struct extent_table *t, const str
 	if (!alive && !host_pending(rec.state))
 		return 0;
 	if (there)
-		return err_set(e, ERR_REFUSED, "the region holds the RAM of VM %s, which %s", x->name,
-			       alive ? "runs" : "waits to be resumed");
+		return err_set(e, ERR_REFUSED, "the region holds the RAM of VM %s, which %s",
+			       x->name, alive ? "runs" : "waits to be resumed");
 	return err_set(e, ERR_REFUSED,
 		       "region %u, which holds RAM of VM %s, cannot be told from this one; 'holdover "
 		       "resume %s' or 'holdover discard %s' comes first",

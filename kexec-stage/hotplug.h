@@ -55,8 +55,9 @@ void hotplug_image_close(struct hotplug_image *i);
  * @format: "raw" or "qcow2"; NULL: raw, if it does not look like qcow2, for a
  *	guest must not be shown the inside of an image by mistake
  *
- * REFUSED if it is neither file nor block device, or a qcow2 that names further
- * files: QEMU would look for those in its own root.
+ * REFUSED if it is neither file nor block device, lies on a region, is a device
+ * to be written to that the host uses, or a qcow2 that names further files: QEMU
+ * would look for those in its own root.
  */
 _must_check_ int hotplug_image_open(const char *path, const char *format, bool readonly,
 				    struct hotplug_image *out, struct err *e);

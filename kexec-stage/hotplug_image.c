@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* docs/interop/qcow2 of QEMU: the beginning of the header, big endian */
 struct qcow2_head {
@@ -76,6 +78,43 @@ static int check_format(int fd, const char *format, struct err *e)
 	return check_qcow2(fd, &head, e);
 }
 
+/* The RAM of all VMs and the ledger lie there; a guest that has a disk of it
+ * has all of them. */
+static int refuse_region(const struct stat *st, struct err *e)
+{
+	dev_t dev = S_ISBLK(st->st_mode) ? st->st_rdev : st->st_dev;
+	char path[64], link[512];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	n = readlink(path, link, sizeof(link) - 1);
+	link[n > 0 ? n : 0] = '\0';
+	if (!strstr(link, "/e820_pmem/"))
+		return 0;
+	return err_set(e, ERR_REFUSED,
+		       "it is on a memmap= region, which holds the RAM of VMs; a disk has to lie "
+		       "elsewhere");
+}
+
+/* Two that write to one file system, each in its own memory, destroy it. What
+ * is mounted, or part of something that is, cannot be opened exclusively. */
+static int refuse_used(int fd, struct err *e)
+{
+	char path[64];
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = open(path, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+	if (own < 0 && errno == EBUSY)
+		return err_set(e, ERR_REFUSED,
+			       "this host uses it, as a file system or a part of a RAID or a volume "
+			       "group; unmount or take it out there, or give it --readonly");
+	if (own < 0)
+		return err_sys(e, errno, "opening it exclusively");
+	close(own);
+	return 0;
+}
+
 static int open_checked(struct hotplug_image *i, const char *format, bool readonly, struct err *e)
 {
 	struct stat st;
@@ -92,6 +131,8 @@ static int open_checked(struct hotplug_image *i, const char *format, bool readon
 	i->block = S_ISBLK(st.st_mode);
 	if (!i->block && !S_ISREG(st.st_mode))
 		return err_set(e, ERR_REFUSED, "it is neither a file nor a block device");
+	if (refuse_region(&st, e) < 0 || (i->block && !readonly && refuse_used(i->fd, e) < 0))
+		return -1;
 	/* The flag belongs to the open file, which QEMU shares. */
 	if (fcntl(i->fd, F_SETFL, 0) < 0)
 		return err_sys(e, errno, "its flags");

@@ -20,6 +20,7 @@ def attach(t):
     t.says(f"attach one {IMAGE} --device scsi-hd,serial=more", 0, "is attached as attached1")
     t.true(held(t, IMAGE), "QEMU has the file open")
     t.says(f"attach one {IMAGE} --device scsi-hd", 1, "lock")
+    t.says("attach one /dev/vda --device scsi-hd", 1, "this host uses it", "--readonly")
     got = t.host.json("attach one /dev/vda --readonly --device scsi-hd --id root")
     t.equal((got["id"], got["image"], got["format"], got["readonly"]), ("root", "/dev/vda", "raw", True),
             "a block device is attached, for reading")
