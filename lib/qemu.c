@@ -121,7 +121,7 @@ static int connect_to(const char *path, struct err *e)
 	return steal_fd(&fd);
 }
 
-int qemu_start_time(pid_t pid, uint64_t *out, struct err *e)
+static int read_stat(pid_t pid, uint64_t *start_time, bool *zombie, struct err *e)
 {
 	char path[64], line[1024], *p;
 
@@ -130,31 +130,48 @@ int qemu_start_time(pid_t pid, uint64_t *out, struct err *e)
 		return -1;
 	/* The name in parentheses may itself hold blanks and parentheses. */
 	p = strrchr(line, ')');
-	for (int field = 2; p && field < 22; field++) {
+	*zombie = p && p[1] == ' ' && p[2] == 'Z';
+	for (int field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
-		if (p && field == 2 && p[1] == 'Z')
-			return err_set(e, ERR_ABSENT, "process %d has ended", (int)pid);
-	}
 	if (!p)
 		return err_set(e, ERR_FORMAT, "%s has no field 22", path);
-	*out = strtoull(p + 1, NULL, 10);
+	*start_time = strtoull(p + 1, NULL, 10);
 	return 0;
+}
+
+int qemu_start_time(pid_t pid, uint64_t *out, struct err *e)
+{
+	bool zombie;
+
+	if (read_stat(pid, out, &zombie, e) < 0)
+		return -1;
+	return zombie ? err_set(e, ERR_ABSENT, "process %d has ended", (int)pid) : 0;
+}
+
+/* Of a process that SIGKILL has reached the first thread is soon a zombie, while
+ * another may hang in the kernel, with all of the memory. */
+static bool has_ended(int pidfd)
+{
+	struct pollfd end = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&end, 1, 0) > 0;
 }
 
 int qemu_pid_open(pid_t pid, uint64_t start_time, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
 	uint64_t now = 0;
+	bool zombie;
 
 	if (pid > 0)
 		fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* EINVAL, ENOENT: the number is a thread's of another process by now. */
 	if (fd < 0 && pid > 0 && errno != ESRCH && errno != EINVAL && errno != ENOENT)
 		return err_sys(e, errno, "looking at process %d", (int)pid);
-	if (fd >= 0 && qemu_start_time(pid, &now, e) < 0 && e->kind != ERR_ABSENT &&
+	if (fd >= 0 && read_stat(pid, &now, &zombie, e) < 0 && e->kind != ERR_ABSENT &&
 	    e->errnum != ESRCH)
 		return -1;
-	if (fd < 0 || now != start_time)
+	if (fd < 0 || now != start_time || has_ended(fd))
 		return err_set(e, ERR_ABSENT, "process %d has ended", (int)pid);
 	return steal_fd(&fd);
 }

@@ -146,8 +146,18 @@ int runstate_forget(const char *name, struct err *e)
 {
 	/* state.json last: while it is there the VM is known. */
 	static const char *const files[] = { "paused", "clock", "ctl.sock", "qmp.sock", "state.json" };
+	int alive = runstate_alive(name, NULL, e);
 	char path[256];
 
+	if (alive < 0)
+		return -1;
+	/* What it holds would be given to others: SIGKILL does not end a process
+	 * that waits for a dead file server. */
+	if (alive)
+		return err_set(e, ERR_REFUSED,
+			       "its QEMU has not ended, not even by SIGKILL, and keeps its RAM and "
+			       "disks; 'holdover stop --force %s' once it has",
+			       name);
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		if (vm_path(path, name, files[i], e) < 0)
 			return -1;

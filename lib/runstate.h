@@ -50,7 +50,7 @@ _must_check_ int runstate_alive(const char *name, struct runstate *out, struct e
 int runstate_names(char names[VM_MAX][VM_NAME_MAX + 1], struct err *e);
 
 /** runstate_forget() - remove state.json, the sockets and the notes of a VM;
- * qemu.log stays. */
+ * qemu.log stays. REFUSED while its QEMU has not ended. */
 _must_check_ int runstate_forget(const char *name, struct err *e);
 
 /*

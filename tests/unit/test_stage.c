@@ -2,6 +2,7 @@
 /* link: -Wl,--wrap=qmp_connect,--wrap=plan_run,--wrap=sync,--wrap=host_open,--wrap=host_open_ledger,--wrap=kexec_loaded,--wrap=kexec_unload,--wrap=kexec_thaw_all */
 /* The stage around its plans: VMs are sleeping processes with a state.json. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -559,6 +561,70 @@ static void only_what_is_known_to_have_ended_has_ended(void **state)
 }
 
 /* Too few descriptors: the process may well be there. */
+static void *wait_on(void *arg)
+{
+	(void)arg;
+	pause();
+	return NULL;
+}
+
+static pid_t start_threads(void)
+{
+	pid_t pid = fork();
+	pthread_t thread;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	raise(SIGSTOP);
+	if (pthread_create(&thread, NULL, wait_on, NULL))
+		_exit(1);
+	syscall(SYS_exit, 0); /* of this thread alone */
+	_exit(1);
+}
+
+/* Its first thread is gone, and another one lives. */
+static void a_thread_that_lives_is_a_process_that_lives(void **state)
+{
+	pid_t pid = start_threads();
+	struct err e = { 0 };
+	uint64_t start;
+	int fd;
+
+	(void)state;
+	waitpid(pid, NULL, WUNTRACED);
+	assert_ok(qemu_start_time(pid, &start, &e), e);
+	kill(pid, SIGCONT);
+	while (qemu_start_time(pid, &(uint64_t){ 0 }, &e) == 0)
+		sched_yield();
+	err_clear(&e);
+	fd = qemu_pid_open(pid, start, &e);
+	assert_true(fd >= 0);
+	close(fd);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(qemu_pid_open(pid, start, &e), -1);
+	assert_kind(e, ERR_ABSENT);
+}
+
+/* One that SIGKILL does not end, since it hangs in the kernel, keeps its RAM. */
+static void what_has_not_ended_is_not_forgotten(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	add_vm("a");
+	assert_int_equal(runstate_forget("a", &e), -1);
+	assert_kind(e, ERR_REFUSED);
+	err_clear(&e);
+	assert_int_equal(runstate_alive("a", NULL, &e), 1);
+	kill(b.pid[0], SIGKILL);
+	waitpid(b.pid[0], NULL, 0);
+	assert_ok(runstate_forget("a", &e), e);
+	assert_int_equal(access("/run/holdover/a/state.json", F_OK), -1);
+	assert_ok(runstate_forget("never", &e), e);
+}
+
 static void a_pidfd_that_cannot_be_had_says_nothing(void **state)
 {
 	struct rlimit limit, none;
@@ -695,6 +761,8 @@ int main(void)
 		CASE(without_a_ledger_they_run_on_when_no_seal_can_be_used),
 		CASE(what_qemu_says_last_counts),
 		CASE(only_what_is_known_to_have_ended_has_ended),
+		CASE(what_has_not_ended_is_not_forgotten),
+		CASE(a_thread_that_lives_is_a_process_that_lives),
 		CASE(a_pidfd_that_cannot_be_had_says_nothing),
 		CASE(a_rehearsal_is_not_interrupted),
 		CASE(held_signals_are_told),
