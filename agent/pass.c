@@ -189,12 +189,25 @@ static int finish(struct restore *r, struct err *e)
 	return pending || r->who == RESTORE_EARLY ? 0 : ticket_shred(TICKET_IN_RUN, e);
 }
 
+/* The lock may have come when the boot had long gone on. */
+static int follow_root(const struct pass *p, int root, bool *switched, struct err *e)
+{
+	int r = p->who == RESTORE_EARLY ? 0 : sysroot_follow(root, e);
+
+	*switched = r > 0;
+	if (r > 0)
+		log_notice("the host has gone on to its root meanwhile; so does this");
+	return r < 0 ? -1 : 0;
+}
+
 /* One look at every VM, under the lock. */
 static int look(const struct pass *p, struct restore *r, struct err *e)
 {
+	_cleanup_close_ int root = p->who == RESTORE_EARLY ? -1 : sysroot_hold(p->root);
 	_cleanup_close_ int lock = io_lock_wait(HOLDOVER_RUN_DIR "/lock", lock_wait_ms(p), e);
+	bool switched;
 
-	if (lock < 0)
+	if (lock < 0 || follow_root(p, root, &switched, e) < 0)
 		return -1;
 	if (!r->ledger.media.base) {
 		r->deadline = io_now_ms() + timeout_ms(p);
@@ -206,7 +219,8 @@ static int look(const struct pass *p, struct restore *r, struct err *e)
 			report.known = true;
 			return 0;
 		}
-		enter_root(p, r);
+		if (!switched)
+			enter_root(p, r);
 	}
 	if (restore_vms(r, &report, e) < 0)
 		return -1;

@@ -2,6 +2,7 @@
 #include "sysroot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -69,4 +70,33 @@ int sysroot_enter(const char *root, struct err *e)
 	if (chroot(root) < 0 || chdir("/") < 0)
 		return err_sys(e, errno, "changing the root to %s", root);
 	return 0;
+}
+
+static bool is_root(int fd)
+{
+	struct stat is, it;
+
+	return fd >= 0 && stat("/", &is) == 0 && fstat(fd, &it) == 0 && is.st_dev == it.st_dev &&
+		is.st_ino == it.st_ino;
+}
+
+int sysroot_hold(const char *root)
+{
+	_cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return is_root(fd) ? -1 : steal_fd(&fd);
+}
+
+int sysroot_follow(int held, struct err *e)
+{
+	/* pivot_root() takes along whoever had the old one. */
+	if (is_root(held))
+		return 1;
+	/* Of an initramfs, which could not be pivoted before Linux 7.0, only what
+	 * was mounted in it has gone. */
+	if (access("/proc/self", F_OK) == 0)
+		return 0;
+	if (held < 0 || fchdir(held) < 0 || chroot(".") < 0)
+		return err_sys(e, held < 0 ? ENOENT : errno, "following the host to its root");
+	return 1;
 }

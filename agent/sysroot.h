@@ -24,4 +24,14 @@ _must_check_ int sysroot_remount_rw(const char *root, struct err *e);
  * by path from then on it finds also after switch-root. */
 _must_check_ int sysroot_enter(const char *root, struct err *e);
 
+/** sysroot_hold() - a descriptor of the file system that is mounted at @root,
+ * which stays good whatever root the host has by then; -1 if there is none, or
+ * it is this process's root already. */
+int sysroot_hold(const char *root);
+
+/** sysroot_follow() - if the host's root has been switched to @held, and this
+ * process was left in an initramfs without anything in it, follow it there. 1 if
+ * it is there, 0 if the root has not been switched, -1 error. */
+_must_check_ int sysroot_follow(int held, struct err *e);
+
 #endif

@@ -65,6 +65,7 @@ mount -t tmpfs -o mode=755 run run
 mount -t tmpfs -o mode=755 dev dev
 for node in null zero random urandom full; do touch "dev/$node"; mount --bind "/dev/$node" "dev/$node"; done
 cp --sparse=always "$DIR.bench/dax0.0" dev/dax0.0
+[ ! -e "$DIR.bench/initramfs.sh" ] || . "$DIR.bench/initramfs.sh"
 chmod 666 dev/dax0.0
 exec chroot . /usr/bin/env -i container=holdover-test PATH=/usr/sbin:/usr/bin /usr/lib/systemd/systemd --system
 """

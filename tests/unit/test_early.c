@@ -194,6 +194,42 @@ static void a_read_only_root_is_made_writable(void **state)
 	assert_int_equal(umount("/run/root"), 0);
 }
 
+/* In a process of its own: does it come to be in the root that was switched to?
+ * @emptied: this one has nothing mounted in it any more; @pivoted: and it is that
+ * root already. The exit status says what sysroot_follow() returned, and 100
+ * more if the file of the new root is there. */
+static int followed(bool emptied, bool pivoted)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct err e = { 0 };
+		int held = sysroot_hold("/run/switched"), r = 0;
+
+		if ((emptied && chroot("/run/emptied") < 0) ||
+		    (pivoted && (fchdir(held) < 0 || chroot(".") < 0)))
+			_exit(99);
+		r = sysroot_follow(held, &e);
+		_exit(r < 0 ? 98 : r + (access("/here", F_OK) == 0 ? 100 : 0));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void a_root_that_was_switched_is_followed(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_ok(io_mkdir_p("/run/switched", 0755, &e), e);
+	assert_ok(io_mkdir_p("/run/emptied", 0755, &e), e);
+	put("/run/switched/here", "", 0600);
+	assert_int_equal(followed(false, false), 0);
+	assert_int_equal(followed(true, false), 101);
+	assert_int_equal(followed(false, true), 101);
+}
+
 /* ---- the worker ------------------------------------------------------------------ */
 
 static char name[] = "/agent";
@@ -439,6 +475,7 @@ int main(void)
 		cmocka_unit_test(a_tree_is_moved_into_a_root_of_its_own),
 		cmocka_unit_test(without_a_tree_there_is_no_root),
 		cmocka_unit_test(a_read_only_root_is_made_writable),
+		cmocka_unit_test(a_root_that_was_switched_is_followed),
 		cmocka_unit_test(the_workers_end_is_the_outcome),
 		cmocka_unit_test(a_worker_is_not_waited_for_long),
 		cmocka_unit_test(the_placement_is_foreseen),
