@@ -11,8 +11,10 @@
  */
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "io.h"
+#include "ledger.h"
 #include "log.h"
 #include "pass.h"
 #include "version.h"
@@ -78,7 +80,8 @@ int main(int argc, char **argv)
 			foreground = true;
 			break;
 		case 'V':
-			printf("holdover-agent %s\n", holdover_version);
+			printf("holdover-agent %s\n%s\n", holdover_version,
+			       ledger_reads + strlen("@(#)"));
 			return 0;
 		case 'h':
 			fputs(usage, stdout);

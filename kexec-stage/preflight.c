@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "kexec.h"
+#include "ledger.h"
+#include "ledger_format.h"
 
 void preflight_add(struct preflight *p, enum finding_level level, const char *what, const char *fmt,
 		   ...)
@@ -118,6 +120,7 @@ static void check_options(struct preflight *p, const struct target *t)
 static void check_initrd(struct preflight *p, const char *initrd)
 {
 	struct err e = { 0 };
+	char said[32];
 	int has;
 
 	if (access(initrd, R_OK) < 0) {
@@ -133,6 +136,13 @@ static void check_initrd(struct preflight *p, const char *initrd)
 			      "%s does not contain holdover-agent; build it anew with 'dracut "
 			      "--force --add holdover'",
 			      initrd);
+	else if (kexec_initrd_agent(initrd, said, sizeof(said), &e) != 1)
+		preflight_add(p, FINDING_WARN, "initrd",
+			      "%s contains a holdover-agent that reads ledgers up to format %s and "
+			      "not those of this program (%s); what it cannot read waits for "
+			      "holdover-resume.service; build it anew with 'dracut --force'",
+			      initrd, *said ? said : "1.1",
+			      ledger_reads + strlen(LEDGER_FORMAT_MARK));
 	else
 		preflight_add(p, FINDING_OK, "initrd", "%s contains holdover-agent", initrd);
 }

@@ -37,6 +37,11 @@ _must_check_ int kexec_release(const char *kernel_path, char *out, size_t size, 
  * (arch/x86/kernel/kexec-bzimage64.c compares only the setup part). */
 _must_check_ int kexec_image_whole(const char *kernel_path, struct err *e);
 
+/** kexec_initrd_agent() - 1 if the agent in an initrd reads the ledgers that this
+ * program writes, 0 if not, with what it says of them in @said, empty if it
+ * says nothing or is not there; -1. */
+int kexec_initrd_agent(const char *initrd_path, char *said, size_t size, struct err *e);
+
 /** kexec_initrd_has_file() - as kexec_initrd_has_module(), for any regular file
  * with the last path component @name. */
 int kexec_initrd_has_file(const char *initrd_path, const char *name, struct err *e);

@@ -140,11 +140,14 @@ static int entry(struct cpio_stream *s, const uint8_t magic[MAGIC_LEN], const ch
 	if (take_all(s, name, name_len, e))
 		return -1;
 	name[name_len] = '\0';
+	pad = -(uint64_t)(HEADER_LEN + name_len) & 3;
+	if (take_all(s, NULL, pad, e))
+		return -1;
+	s->found = size;
 	if ((mode & MODE_TYPE) == MODE_REG && name_matches(name, want))
 		return 1;
-	pad = -(uint64_t)(HEADER_LEN + name_len) & 3;
 	/* skip_padding() takes what follows to the next multiple of four. */
-	return take_all(s, NULL, pad, e) || take_all(s, NULL, size, e) ? -1 : 0;
+	return take_all(s, NULL, size, e);
 }
 
 int cpio_find(struct cpio_stream *s, const char *name, struct err *e)
@@ -164,4 +167,28 @@ int cpio_find(struct cpio_stream *s, const char *name, struct err *e)
 			return CPIO_FOUND;
 	}
 	return rc < 0 ? -1 : CPIO_END;
+}
+
+int cpio_text(struct cpio_stream *s, const char *mark, char *out, size_t size, struct err *e)
+{
+	size_t len = strlen(mark), same = 0, n = 0;
+	char c = '\0';
+
+	for (; s->found && same < len; s->found--) {
+		if (take_all(s, &c, 1, e))
+			return -1;
+		/* No mark has its first byte twice. */
+		same = c == mark[same] ? same + 1 : c == mark[0];
+	}
+	if (same < len)
+		return 0;
+	for (; s->found && n + 1 < size; s->found--) {
+		if (take_all(s, &c, 1, e))
+			return -1;
+		if (!c || c == '\n')
+			break;
+		out[n++] = c;
+	}
+	out[n] = '\0';
+	return 1;
 }

@@ -10,11 +10,12 @@
  * @fd: stays the caller's
  * @what: names it in errors
  * @pos: bytes taken so far
+ * @found: bytes of the file that cpio_find() has found, and that come next
  */
 struct cpio_stream {
 	int fd;
 	const char *what;
-	uint64_t pos;
+	uint64_t pos, found;
 	size_t at, len;
 	uint8_t buf[1 << 16];
 };
@@ -30,5 +31,10 @@ enum cpio_found {
  * stream. Returns an enum cpio_found, or -1: FORMAT if an
  * archive is cut short or absurd. */
 int cpio_find(struct cpio_stream *s, const char *name, struct err *e);
+
+/** cpio_text() - look in the file that was found for @mark and take what
+ * follows it, up to the end of the line or of the text, into @out. 1, 0 if
+ * @mark is not in there, -1. */
+int cpio_text(struct cpio_stream *s, const char *mark, char *out, size_t size, struct err *e);
 
 #endif

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "kexec_cpio.h"
+#include "ledger_format.h"
 
 #define COPY_PIECE (1u << 20)
 #define AGENT "holdover-agent"
@@ -155,7 +157,28 @@ static int reap(pid_t pid)
 	return status;
 }
 
-static int find_packed(int fd, const struct unpacker *u, const char *path, const char *name,
+/**
+ * struct wanted - what is looked for in an initrd
+ * @name: see cpio_find()
+ * @mark: NULL, or what is looked for in that file, see cpio_text()
+ * @text, @size: what follows it there
+ */
+struct wanted {
+	const char *name, *mark;
+	char *text;
+	size_t size;
+};
+
+static int find(struct cpio_stream *s, const struct wanted *w, struct err *e)
+{
+	int rc = cpio_find(s, w->name, e);
+
+	if (rc == CPIO_FOUND && w->mark && cpio_text(s, w->mark, w->text, w->size, e) < 0)
+		return -1;
+	return rc;
+}
+
+static int find_packed(int fd, const struct unpacker *u, const char *path, const struct wanted *w,
 		       struct err *e)
 {
 	_cleanup_free_ struct cpio_stream *s = calloc(1, sizeof(*s));
@@ -170,7 +193,7 @@ static int find_packed(int fd, const struct unpacker *u, const char *path, const
 		return -1;
 	s->fd = rd;
 	s->what = path;
-	rc = cpio_find(s, name, e);
+	rc = find(s, w, e);
 	reap(pid);
 	if (rc < 0)
 		return err_wrap(e, "unpacked by %s", u->argv[0]);
@@ -180,7 +203,7 @@ static int find_packed(int fd, const struct unpacker *u, const char *path, const
 	return rc == CPIO_FOUND;
 }
 
-static int initrd_has(const char *initrd_path, const char *name, struct err *e)
+static int initrd_find(const char *initrd_path, const struct wanted *w, struct err *e)
 {
 	_cleanup_close_ int fd = open_initrd(initrd_path, e);
 	_cleanup_free_ struct cpio_stream *s = calloc(1, sizeof(*s));
@@ -195,7 +218,7 @@ static int initrd_has(const char *initrd_path, const char *name, struct err *e)
 		return err_sys(e, ENOMEM, "initrd %s", initrd_path);
 	s->fd = fd;
 	s->what = initrd_path;
-	rc = cpio_find(s, name, e);
+	rc = find(s, w, e);
 	if (rc < 0)
 		return err_wrap(e, "initrd");
 	if (rc != CPIO_OTHER)
@@ -207,7 +230,28 @@ static int initrd_has(const char *initrd_path, const char *name, struct err *e)
 			       initrd_path, (unsigned long long)s->pos);
 	if (lseek(fd, (off_t)s->pos, SEEK_SET) < 0)
 		return err_sys(e, errno, "initrd %s", initrd_path);
-	return find_packed(fd, u, initrd_path, name, e);
+	return find_packed(fd, u, initrd_path, w, e);
+}
+
+static int initrd_has(const char *initrd_path, const char *name, struct err *e)
+{
+	const struct wanted w = { .name = name };
+
+	return initrd_find(initrd_path, &w, e);
+}
+
+int kexec_initrd_agent(const char *initrd_path, char *said, size_t size, struct err *e)
+{
+	const struct wanted w = {
+		.name = AGENT, .mark = LEDGER_FORMAT_MARK, .text = said, .size = size
+	};
+	unsigned int major = 0, minor = 0;
+
+	*said = '\0';
+	if (initrd_find(initrd_path, &w, e) < 0)
+		return -1;
+	return sscanf(said, "%u.%u", &major, &minor) == 2 && major == LEDGER_MAJOR &&
+		minor >= LEDGER_MINOR;
 }
 
 int kexec_initrd_has_module(const char *initrd_path, struct err *e)

@@ -9,6 +9,11 @@
 
 #include "ledger_impl.h"
 
+#define TEXT(x) #x
+#define TEXT_OF(x) TEXT(x)
+
+const char ledger_reads[] = LEDGER_FORMAT_MARK TEXT_OF(LEDGER_MAJOR) "." TEXT_OF(LEDGER_MINOR);
+
 static const char *const area_name[LEDGER_AREAS] = {
 	[LEDGER_INFO] = "info block", [LEDGER_EXTENTS] = "extents", [LEDGER_MANIFESTS] = "manifest",
 	[LEDGER_RECORDS] = "records", [LEDGER_JOURNAL] = "journal", [LEDGER_BLOBS] = "blobs",

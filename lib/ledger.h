@@ -342,4 +342,8 @@ _must_check_ int ledger_journal_add(struct ledger *l, const struct phase_mark *m
 unsigned int ledger_journal_read(const struct ledger *l, uint64_t generation,
 				 struct phase_mark *out, unsigned int max);
 
+/** ledger_reads - which ledgers this program reads: LEDGER_FORMAT_MARK and
+ * "MAJOR.MINOR". For who has only the program's file, as in an initrd. */
+extern const char ledger_reads[];
+
 #endif

@@ -73,6 +73,9 @@
  * RAM is of several parts, each with an extent. */
 #define LEDGER_MINOR 2
 
+/* Its first character is in it once. */
+#define LEDGER_FORMAT_MARK "@(#)holdover ledger format "
+
 #define LEDGER_LINE 64
 #define LEDGER_PAGE 4096
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "kexec.h"
+#include "ledger.h"
 #include "scratch.h"
 
 static struct err err;
@@ -171,6 +172,49 @@ static void compressed(void **state)
 	}
 }
 
+/* The agent's file says which ledgers it reads; that of an older one does not. */
+static void the_agent_says_what_it_reads(void **state)
+{
+	static const struct {
+		const char *content, *said;
+		int reads;
+	} agents[] = {
+		{ "\177ELF...@@(#)holdover ledger format 1.2", "1.2", 1 },
+		{ "@(#)holdover ledger format 1.30\nmore", "1.30", 1 },
+		{ "@(#)holdover led@(#)holdover ledger format 1.1", "1.1", 0 },
+		{ "@(#)holdover ledger format 2.2", "2.2", 0 },
+		{ "@(#)holdover ledger format 1.2222222222222222222222222222", NULL, 1 },
+		{ "@(#)holdover ledger format ", "", 0 },
+		{ "@(#)holdover ledger form", "", 0 },
+		{ "an old one", "", 0 },
+		{ "", "", 0 },
+	};
+	char said[8];
+	size_t start;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(agents); i++) {
+		for (int packed = 0; packed < 2; packed++) {
+			image.len = 0;
+			early();
+			start = image.len;
+			entry("usr/lib/holdover/holdover-agent", 0100755, agents[i].content,
+			      (unsigned int)strlen(agents[i].content));
+			entry("after/it", 0100644, "@(#)holdover ledger format 1.9", 30);
+			trailer();
+			if (packed)
+				compress(start, (char *const[]){ "gzip", "-c", NULL });
+			err_clear(&err);
+			assert_int_equal(kexec_initrd_agent(write_image("initrd"), said,
+							    sizeof(said), &err),
+					 agents[i].reads);
+			assert_string_equal(said, agents[i].said ? agents[i].said : "1.22222");
+		}
+	}
+	/* The program's own words are what is looked for. */
+	assert_non_null(strstr(ledger_reads, "@(#)holdover ledger format 1."));
+}
+
 static void what_is_no_initrd(void **state)
 {
 	size_t len;
@@ -297,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain),
 		cmocka_unit_test(compressed),
+		cmocka_unit_test(the_agent_says_what_it_reads),
 		cmocka_unit_test(what_is_no_initrd),
 		cmocka_unit_test(absurd_numbers),
 		cmocka_unit_test(archive_is_appended),

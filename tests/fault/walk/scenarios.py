@@ -9,7 +9,8 @@ import subprocess
 import time
 
 from bench import DEVICE, DEVICE1, DEVICE_SIZE, INITRD, LEDGER_SIZE, MEMMAP1, MEMMAP2, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, \
-    REGION1, REGION2, TICKET, TICKET_COPY, Wrong, get, mount, put, remove, there, umount
+    REGION1, REGION2, TICKET, TICKET_COPY, Wrong, cpio, get, mount, put, remove, \
+    there, umount
 from walk import ARMED, Life, PENDING, act_arm, fresh_host, jumped, last_step, numa_host, pids, repair, whole_jump, \
     with_manager
 
@@ -100,6 +101,18 @@ def no_ticket(b):
     sealed(b)
     put(TICKET_COPY, copy)
     resumes(b)
+
+
+@scenario
+def agent_of_before(b):
+    """check tells of an agent in the initrd that is older than the ledger that it will find"""
+    fresh_host(b)
+    files = "--kernel", "/boot/vmlinuz-t", "--initrd", "/boot/initrd-t"
+    agents = ((b"an agent", "up to format 1.1 "), (b"@(#)holdover ledger format 1.0\n", "up to format 1.0 "),
+              (get("/bin/holdover-agent"), "initrd-t contains holdover-agent"))
+    for content, text in agents:
+        put("/boot/initrd-t", cpio("usr/lib/holdover/holdover-agent", content))
+        expect(b, b.holdover("check", *files), 0, text, "Ready to jump")
 
 
 @scenario
