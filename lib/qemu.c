@@ -276,7 +276,7 @@ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *out, struct e
 	int r;
 
 	for (unsigned int i = 0; i < vm_parts(launch->vm); i++)
-		if (qemu_ram_path_check(launch->root, launch->ram[i].path, e) < 0)
+		if (qemu_ram_path_check(launch->root, &launch->ram[i], e) < 0)
 			return -1;
 	snprintf(dir, sizeof(dir), HOLDOVER_RUN_DIR "/%s", launch->vm->name);
 	if (io_mkdir_p(HOLDOVER_RUN_DIR, 0700, e) < 0 || io_mkdir_p(dir, 0700, e) < 0)

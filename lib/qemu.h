@@ -69,13 +69,14 @@ _must_check_ int qemu_start(const struct qemu_launch *launch, struct qemu_proc *
 
 /**
  * qemu_ram_path_check() - would a QEMU chrooted into @root find our RAM?
- * @path: as the caller sees it, and as QEMU is given it
+ * @ram: its path as the caller sees it, and as QEMU is given it
  *
- * memory-backend-file makes a file of a path that does not exist, and the
- * guest would run on zeros. ABSENT if @path is not there under @root, or is
- * something else than the caller sees. qemu_start() asks this.
+ * memory-backend-file makes a file of a path that does not exist, or of one that
+ * is empty, and the guest would run on zeros. ABSENT if the path is not there
+ * under @root, or is something else than the caller sees; MISMATCH if it is a
+ * file that is too short. qemu_start() asks this.
  */
-_must_check_ int qemu_ram_path_check(const char *root, const char *path, struct err *e);
+_must_check_ int qemu_ram_path_check(const char *root, const struct ram *ram, struct err *e);
 
 /**
  * qemu_ram_mapped_check() - has the process @pid mapped @ram?

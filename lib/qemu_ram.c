@@ -27,14 +27,19 @@ static int stat_ram(const char *path, struct stat *st, struct err *e)
 	return 0;
 }
 
-int qemu_ram_path_check(const char *root, const char *path, struct err *e)
+int qemu_ram_path_check(const char *root, const struct ram *ram, struct err *e)
 {
-	const char *shown = root ? root : "";
+	const char *shown = root ? root : "", *path = ram->path;
 	_cleanup_close_ int fd = -1;
 	struct stat want, st;
 
 	if (stat_ram(path, &want, e) < 0)
 		return -1;
+	if (S_ISREG(want.st_mode) && (uint64_t)want.st_size < ram->offset + ram->size)
+		return err_set(e, ERR_MISMATCH,
+			       "RAM %s has %llu bytes instead of %" PRIu64
+			       ", and QEMU would make the rest of zeros",
+			       path, (unsigned long long)want.st_size, ram->offset + ram->size);
 	fd = io_open_in_root(root, path, O_PATH);
 	if (fd < 0)
 		return err_set(e, ERR_ABSENT,

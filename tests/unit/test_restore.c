@@ -464,30 +464,54 @@ static void a_second_part_in_a_region_that_is_not_there(void **state)
 	record_is(VM_SEALED, ERR_NONE);
 }
 
+static int path_check(const char *root, const char *path, struct err *e)
+{
+	struct ram ram = { .offset = 2 * MIB, .size = 4 * MIB };
+
+	snprintf(ram.path, sizeof(ram.path), "%s", path);
+	err_clear(e);
+	return qemu_ram_path_check(root, &ram, e);
+}
+
+/* Without canaries nobody else would notice before the guest runs on zeros. */
+static void ram_file_that_is_too_short(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(truncate(RAM, 0), 0);
+	assert_int_equal(path_check(NULL, RAM, &e), -1);
+	assert_int_equal(e.kind, ERR_MISMATCH);
+	assert_int_equal(truncate(RAM, 6 * MIB - 1), 0);
+	assert_int_equal(path_check(NULL, RAM, &e), -1);
+	assert_int_equal(truncate(RAM, 6 * MIB), 0);
+	assert_ok(path_check(NULL, RAM, &e), e);
+}
+
 static void ram_path_in_a_root(void **state)
 {
 	struct err e = { 0 };
 	int fd;
 
 	(void)state;
-	assert_ok(qemu_ram_path_check(NULL, RAM, &e), e);
-	assert_ok(qemu_ram_path_check("", "/dev/null", &e), e);
-	assert_int_equal(qemu_ram_path_check(NULL, "/run/none", &e), -1);
+	assert_ok(path_check(NULL, RAM, &e), e);
+	assert_ok(path_check("", "/dev/null", &e), e);
+	assert_int_equal(path_check(NULL, "/run/none", &e), -1);
 	assert_ok(io_mkdir_p("/run/root/dev", 0755, &e), e);
-	assert_int_equal(qemu_ram_path_check("/run/root", "/dev/null", &e), -1);
+	assert_int_equal(path_check("/run/root", "/dev/null", &e), -1);
 	assert_int_equal(e.kind, ERR_ABSENT);
 	assert_non_null(strstr(e.msg, "does not exist in /run/root"));
 	fd = open("/run/root/dev/null", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	close(fd);
-	assert_int_equal(qemu_ram_path_check("/run/root", "/dev/null", &e), -1);
+	assert_int_equal(path_check("/run/root", "/dev/null", &e), -1);
 	assert_int_equal(e.kind, ERR_ABSENT);
 	assert_non_null(strstr(e.msg, "is not the device"));
 	unlink("/run/root/dev/null");
 	assert_int_equal(mknod("/run/root/dev/zero", S_IFCHR | 0600, makedev(1, 3)), 0);
 	/* A link is followed as QEMU would. */
 	assert_int_equal(symlink("/dev/zero", "/run/root/dev/null"), 0);
-	assert_ok(qemu_ram_path_check("/run/root", "/dev/null", &e), e);
-	assert_int_equal(qemu_ram_path_check("/run/root", "/dev/zero", &e), -1);
+	assert_ok(path_check("/run/root", "/dev/null", &e), e);
+	assert_int_equal(path_check("/run/root", "/dev/zero", &e), -1);
 	assert_non_null(strstr(e.msg, "is not the device"));
 }
 
@@ -1064,6 +1088,7 @@ int main(void)
 		CASE(a_second_part_that_was_changed),
 		CASE(a_second_part_in_a_region_that_is_not_there),
 		CASE(ram_path_in_a_root),
+		CASE(ram_file_that_is_too_short),
 		CASE(a_root_that_is_not_ready_claims_nothing),
 		CASE(a_root_without_its_qemu_claims_nothing),
 		CASE(each_placement_has_its_moment),
