@@ -81,6 +81,8 @@ static bool read_set(yyjson_val *set, yyjson_val *nodes, struct hotplug_disk *d)
 		return false;
 	snprintf(d->id, sizeof(d->id), "%.*s", (int)n, opaque);
 	snprintf(d->path, sizeof(d->path), "%s", opaque + n + 1);
+	err_plain(d->id);
+	err_plain(d->path);
 	d->fdset = (int64_t)yyjson_get_uint(id);
 	return has_node(nodes, d);
 }

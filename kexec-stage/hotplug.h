@@ -17,7 +17,7 @@
 /**
  * struct hotplug_disk - a disk that was attached
  * @id: of its device and of its block node
- * @path: of the image, for people: what is not UTF-8 in it shows as '?'
+ * @path: of the image, for people: what is not plain text in it shows as '?'
  * @fdset: QEMU's descriptor set
  */
 struct hotplug_disk {

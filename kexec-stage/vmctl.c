@@ -55,6 +55,7 @@ int vmctl_status(struct qmp *q, char *out, size_t size, struct err *e)
 	    json_str(m.body, "status", &status, e) < 0)
 		return -1;
 	snprintf(out, size, "%s", status);
+	err_plain(out);
 	return 0;
 }
 

@@ -4,12 +4,24 @@
 #include <stdarg.h>
 #include <string.h>
 
+void err_plain(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+		/* U+0080 to U+009F, whose second byte is left */
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+}
+
 static void err_format(struct err *e, const char *fmt, va_list ap)
 {
 	char buf[sizeof(e->msg)];
 
 	/* A wrapped error's own text may be among the arguments. */
 	vsnprintf(buf, sizeof(buf), fmt, ap);
+	err_plain(buf);
 	memcpy(e->msg, buf, sizeof(buf));
 }
 
@@ -48,6 +60,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(ctx, sizeof(ctx), fmt, ap);
 	va_end(ap);
+	err_plain(ctx);
 	memcpy(old, e->msg, sizeof(old));
 	old[sizeof(old) - 1] = '\0';
 	snprintf(e->msg, sizeof(e->msg), "%s: %.*s", ctx, (int)(sizeof(e->msg) - strlen(ctx) - 3),

@@ -65,6 +65,10 @@ int err_sys(struct err *e, int errnum, const char *fmt, ...) _printf_(3, 4);
 /** err_wrap() - put "context: " before the message of @e; returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) _printf_(2, 3);
 
+/** err_plain() - make control characters in @text '?', in place: what a guest or
+ * a QEMU says goes to terminals. err_set() and its kin do it. */
+void err_plain(char *text);
+
 /** err_clear() - make @e empty again. */
 void err_clear(struct err *e);
 

@@ -205,5 +205,6 @@ const char *json_clean(const char *text, char *buf, size_t size)
 		p += put;
 	}
 	buf[at] = '\0';
+	err_plain(buf);
 	return buf;
 }

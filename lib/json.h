@@ -44,7 +44,7 @@ _must_check_ int json_obj(yyjson_val *obj, const char *key, yyjson_val **out, st
 char *json_quote(const char *text);
 
 /** json_clean() - copy @text into @buf (cut to @size), bytes that are not UTF-8
- * as '?': for words of others, which must not keep the rest from being said.
+ * and control characters as '?': for words of others, which must not keep the rest from being said.
  * Returns @buf. */
 const char *json_clean(const char *text, char *buf, size_t size);
 

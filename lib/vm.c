@@ -149,9 +149,8 @@ static int backend_check(const struct vm *vm, struct err *e)
 
 		if (strcmp(vm->args[i], "-object") && strcmp(vm->args[i], "--object"))
 			continue;
-		/* Also in JSON: -object {"qom-type":"memory-backend-ram",... */
-		if (strncmp(v, "memory-backend-", 15) &&
-		    !(*v == '{' && strstr(v, "\"memory-backend-")))
+		/* Also in JSON, and as id=ram,qom-type=memory-backend-ram. */
+		if (!strstr(v, "memory-backend-"))
 			continue;
 		if (!strncmp(v, "memory-backend-file,", 20) && strstr(v, "share=on"))
 			return err_set(e, ERR_USAGE,

@@ -79,6 +79,22 @@ static void err_wrap_keeps_kind_and_errno(void **state)
 	assert_int_equal(e.errnum, EIO);
 }
 
+/* What QEMU or a guest has said is in it, and root's terminal would obey. */
+static void err_commands_no_terminal(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	err_set(&e, ERR_REFUSED, "QEMU said: %s",
+		"\x1b]0;x\a\x9b \xc2\x9b"
+		"2J \xc3\xa4\xc2\xa0\r\n\x7f");
+	assert_string_equal(e.msg, "QEMU said: ?]0;x?\x9b ??2J \xc3\xa4\xc2\xa0???");
+	err_wrap(&e, "vm %s", "a\tb");
+	assert_non_null(strstr(e.msg, "vm a?b: QEMU said"));
+	err_sys(&e, ENOENT, "%s", "/srv/\x1b[2J");
+	assert_non_null(strstr(e.msg, "/srv/?[2J: "));
+}
+
 static void err_is_cut_never_overrun(void **state)
 {
 	struct {
@@ -267,6 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(err_carries_kind_and_text),
 		cmocka_unit_test(err_wrap_keeps_kind_and_errno),
+		cmocka_unit_test(err_commands_no_terminal),
 		cmocka_unit_test(err_is_cut_never_overrun),
 		cmocka_unit_test(err_kinds_all_have_names),
 		cmocka_unit_test_setup_teardown(kmsg_record_is_one_write_with_its_level, kmsg_setup,

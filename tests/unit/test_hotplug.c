@@ -161,6 +161,25 @@ static void listed(void **state)
 	end();
 }
 
+/* The list goes to root's terminal. */
+static void listed_in_plain_text(void **state)
+{
+	struct hotplug_list list;
+
+	(void)state;
+	BEGIN(HEAR("query-fdsets"),
+	      ANSWER("[{\"fdset-id\": 4, \"fds\": [{\"fd\": 9, \"opaque\": "
+		     "\"holdover-disk:d\\u001b1:/srv/\\u001b[2J\"}]}]"),
+	      HEAR("query-named-block-nodes"),
+	      ANSWER("[{\"node-name\": \"d?1\", \"file\": \"/dev/fdset/4\"}]"), QUIET);
+	if (hotplug_list(&q, &list, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(list.n, 1);
+	assert_string_equal(list.disk[0].id, "d?1");
+	assert_string_equal(list.disk[0].path, "/srv/?[2J");
+	end();
+}
+
 /* QEMU's answer says only that the guest was asked. */
 static void detached_when_the_guest_lets_go(void **state)
 {
@@ -254,6 +273,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_undone_is_said),
 		cmocka_unit_test(qemu_dies),
 		cmocka_unit_test(listed),
+		cmocka_unit_test(listed_in_plain_text),
 		cmocka_unit_test(detached_when_the_guest_lets_go),
 		cmocka_unit_test(detached_before_the_answer),
 		cmocka_unit_test(device_gone_before),

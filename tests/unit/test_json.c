@@ -146,7 +146,8 @@ static void cleaned(const char *from, size_t size, const char *want)
 static void cleaning(void **state)
 {
 	(void)state;
-	cleaned("plain \"\n", 64, "plain \"\n");
+	cleaned("plain \"", 64, "plain \"");
+	cleaned("a\nb\x1b[2J\xc2\x9b", 64, "a?b?[2J??");
 	cleaned("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", 64,
 		"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80");
 	cleaned("a\xff\xc3", 64, "a??");

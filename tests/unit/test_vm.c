@@ -352,6 +352,8 @@ static void ram_backends_are_refused(void **state)
 	(void)state;
 	refuse("[vm]\nmemory = 2M\nargs = -object memory-backend-ram,id=r,size=2M\n", 0, "share=on",
 	       "memory =");
+	refuse("[vm]\nmemory = 2M\nargs = -object id=r,qom-type=memory-backend-file,mem-path=/dev/shm/r,size=2M\n",
+	       0, "share=on", "memory =");
 	refuse("[vm]\nmemory = 2M\nargs = -object memory-backend-file,id=r,size=2M,mem-path=/dev/dax0.0\n",
 	       0, "share=on", "memory =");
 	load("[vm]\nmemory = 2M\nargs = -object rng-random,id=rng0\n", &vm);
