@@ -37,10 +37,9 @@ bool disk_block_same(const char *want, const char *now);
 /* For disk_check(): a file that QEMU only reads (firmware) may be the copy in an
  * image: size and time are what it has in common with the original. */
 #define DISK_COPY 4u
-
 /* For disk_check(): an attempt to resume the VM may have set the image back to the
  * snapshot that it holds, which changes its size and time and not its content. */
-#define DISK_SET_BACK 4u
+#define DISK_SET_BACK 8u
 
 /**
  * disk_check() - compare @want with what is there now

@@ -135,6 +135,20 @@ static void its_time_counts_until_it_is_opened(void **state)
 	differs(&d, DISK_OPENED, ERR_MISMATCH, "another file");
 }
 
+static void an_image_set_back_has_another_size(void **state)
+{
+	struct disk d = seen();
+
+	(void)state;
+	d.mtime_ns++;
+	d.size++;
+	same(&d, DISK_SET_BACK);
+	/* That firmware may be a copy says nothing about a disk. */
+	differs(&d, DISK_COPY, ERR_MISMATCH, "another file");
+	d.size--;
+	differs(&d, DISK_COPY, ERR_MISMATCH, "was changed after");
+}
+
 static void another_file_system_may_come_later(void **state)
 {
 	struct disk d;
@@ -280,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_file_is_itself),
 		CASE(its_time_counts_until_it_is_opened),
+		CASE(an_image_set_back_has_another_size),
 		CASE(another_file_system_may_come_later),
 		CASE(of_xfs_the_uuid_counts),
 		CASE(what_sysfs_tells),
