@@ -264,9 +264,9 @@ class Bench:
     def new_boot(self):
         put("/bench/boot_id", str(uuid.uuid4()) + "\n")
 
-    def reset_world(self, vms=("a", "b"), disks=("a",), canaries=None, region_uuid=None, numa=()):
+    def reset_world(self, vms=("a", "b"), disks=("a",), canaries=None, region_uuid=None, numa=(), snapshots=()):
         """A host with an empty ledger on which nothing runs. @numa: VMs whose RAM is of two parts, the second in
-        a region that is then there."""
+        a region that is then there; @snapshots: VMs whose transport that is."""
         self.kill_all()
         self.log = []
         self.vms = list(vms)
@@ -287,7 +287,8 @@ class Bench:
         for name in vms:
             ram = "numa = 2M\nnuma = 2M@" + MEMMAP1 if name in numa else "memory = 2M"
             put("/etc/holdover/vms.d/%s.conf" % name,
-                "[vm]\nqemu = /bin/qemu\nmachine = q35\n%s\ntimeout = 2\nargs = -nodefaults\n" % ram)
+                "[vm]\nqemu = /bin/qemu\nmachine = q35\n%s\ntimeout = 2\n%sargs = -nodefaults\n" %
+                (ram, "transport = snapshot\n" if name in snapshots else ""))
         for name in disks:
             put("/disk/%s.img" % name, b"\0" * 4096)
         self.new_boot()
@@ -324,6 +325,13 @@ class Bench:
         for name in disks:
             if there("/disk/%s.off" % name):
                 os.rename("/disk/%s.off" % name, "/disk/%s.img" % name)
+
+    @staticmethod
+    def snapshots(name):
+        """Names of the snapshots in the VM's image; qemu_image.c has its form."""
+        data = get("/disk/%s.img" % name)[4096 + 8:]
+        found = [data[at:at + 64].rstrip(b"\0").decode() for at in range(0, 4 * 8288, 8288)]
+        return [n for n in found if n]
 
     def start_all(self):
         for name in self.vms:

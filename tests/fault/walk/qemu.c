@@ -8,9 +8,7 @@
  * state holds the counter, so that a VM continued with a state older than its
  * RAM notices: that scores CORRUPT, as do RAM of another VM, RAM that is not
  * zero at a fresh start, and two processes that hold one VM's RAM (DOUBLE).
- *
- * /bench/NAME.mode, if there: "COMMAND WHAT [SKIP]": at that command, after
- * SKIP times without, see enum what below.
+ * So does a disk whose content is not what the guest has written last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +17,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "asked.h"
@@ -30,6 +25,9 @@
 #include "json.h"
 #include "qemu_answers.h"
 #include "qemu_disk.h"
+#include "qemu_image.h"
+#include "qemu_mode.h"
+#include "qemu_ram.h"
 
 #define MONITORS 2
 #define PAGE 4096
@@ -55,8 +53,9 @@ static struct {
 	uint8_t *ram;
 	uint64_t ram_size;
 	uint64_t counter; /* of the devices */
+	char disk[128];
+	bool loaded, active; /* a state; the disk is ours to write to */
 	int state_fd;
-
 } vm = { .status = "running", .migrate = "", .state_fd = -1 };
 
 /* ---- score --------------------------------------------------------------- */
@@ -82,24 +81,19 @@ static _printf_(2, 3) void score(const char *event, const char *fmt, ...)
 
 static void step(void)
 {
-	char path[128];
-	int fd;
-
 	vm.counter++;
 	for (uint64_t at = 0; at < vm.ram_size; at += PAGE)
 		memcpy(vm.ram + at, &vm.counter, sizeof(vm.counter));
-	snprintf(path, sizeof(path), "/disk/%s.img", vm.name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && pwrite(fd, &vm.counter, sizeof(vm.counter), 0) < 0)
-		_exit(97);
-	if (fd >= 0)
-		close(fd);
+	image_write(vm.disk, vm.counter);
 }
 
 static void check_ram(void)
 {
 	const struct ram *r = (const struct ram *)vm.ram;
+	uint64_t written;
 
+	if (image_counter(vm.disk, &written) && written != vm.counter)
+		score("CORRUPT", "the disk says %" PRIu64, written);
 	if (strcmp(r->name, vm.name))
 		score("CORRUPT", "RAM is of '%.40s'", r->name);
 	for (uint64_t at = 0; at < vm.ram_size; at += PAGE) {
@@ -123,54 +117,6 @@ static void fresh(void)
 			break;
 		}
 	snprintf(((struct ram *)vm.ram)->name, sizeof(((struct ram *)vm.ram)->name), "%s", vm.name);
-}
-
-/* Held as long as this process lives. */
-static void own(void)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/bench/%s.lock", vm.name);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		score("DOUBLE", "another process has this VM's RAM");
-}
-
-/* ---- what goes wrong ------------------------------------------------------ */
-
-/*
- * exit, hang	as QEMU may
- * refuse	an error for an answer
- * garbage	a line that is not JSON
- * half		half an answer, then nothing more
- * events	many events before the answer
- * stderr	more than a pipe holds
- * slow, late	the answer comes after 0.3 s, or after 2.5 s
- * selfcont	somebody else's `cont` comes first
- * cut		half of the device state
- * failed	a migration that fails
- */
-static char mode_command[64], mode_what[32];
-static unsigned int mode_skip;
-
-static void read_mode(void)
-{
-	char path[128], line[128];
-	struct err ignored = { 0 };
-
-	snprintf(path, sizeof(path), "/bench/%s.mode", vm.name);
-	mode_command[0] = '\0';
-	mode_skip = 0;
-	if (io_read_line(path, line, sizeof(line), &ignored) < 0)
-		return;
-	if (sscanf(line, "%63s %31s %u", mode_command, mode_what, &mode_skip) < 2)
-		_exit(96);
-}
-
-static bool asked(const char *what)
-{
-	return !strcmp(mode_what, what);
 }
 
 /* ---- monitors ------------------------------------------------------------- */
@@ -200,31 +146,44 @@ static _printf_(2, 3) void say(const struct monitor *m, const char *fmt, ...)
 	send_text(m, text, (size_t)n + 2);
 }
 
-/* @value of @key in its data, or no data at all. */
-static void event(const char *name, const char *key, const char *value)
+static void event(const char *name, const char *data)
 {
 	for (unsigned int i = 0; i < vm.nmon; i++)
-		if (key)
-			say(&vm.mon[i],
-			    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, "
-			    "\"event\": \"%s\", \"data\": {\"%s\": \"%s\"}}",
-			    name, key, value);
-		else
-			say(&vm.mon[i],
-			    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, "
-			    "\"event\": \"%s\"}",
-			    name);
+		say(&vm.mon[i],
+		    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"%s\"%s%s}",
+		    name, data ? ", \"data\": " : "", data ? data : "");
 }
 
 static void migration(const char *status)
 {
+	char data[64];
+
 	vm.migrate = status;
-	event("MIGRATION", "status", status);
+	snprintf(data, sizeof(data), "{\"status\": \"%s\"}", status);
+	event("MIGRATION", data);
+}
+
+static void device_deleted(const char *id)
+{
+	char data[96];
+
+	snprintf(data, sizeof(data), "{\"device\": \"%.60s\"}", id);
+	event("DEVICE_DELETED", data);
 }
 
 /* ---- commands: each returns its value as JSON, NULL for an error ---------- */
 
 static const char *const ok = "{}";
+
+/* Arguments of the command that is executed. */
+static yyjson_val *args;
+
+static const char *argument(const char *key)
+{
+	const char *text = yyjson_get_str(yyjson_obj_get(args, key));
+
+	return text ? text : "";
+}
 
 static const char *query_status(const char **error)
 {
@@ -241,12 +200,13 @@ static const char *query_status(const char **error)
 static const char *stop(const char **error)
 {
 	(void)error;
-	if (strcmp(vm.status, "running"))
-		return ok;
-	step();
-	vm.status = "paused";
-	score("stop", "-");
-	event("STOP", NULL, NULL);
+	if (!strcmp(vm.status, "running")) {
+		step();
+		vm.status = "paused";
+		score("stop", "-");
+		event("STOP", NULL);
+	}
+	image_flush(vm.disk);
 	return ok;
 }
 
@@ -259,10 +219,13 @@ static const char *cont(const char **error)
 		return NULL;
 	}
 	score("cont", "%s", vm.status);
-	check_ram();
+	if (!strcmp(vm.status, "prelaunch") && !vm.loaded)
+		fresh();
+	else
+		check_ram();
 	vm.status = "running";
 	step();
-	event("RESUME", NULL, NULL);
+	event("RESUME", NULL);
 	return ok;
 }
 
@@ -315,24 +278,93 @@ static const char *migrate(const char **error)
 	return ok;
 }
 
+/* Is this what was saved? Then the devices have their counter again. */
+static bool take_state(const char *text, size_t n)
+{
+	char want[STATE_SIZE], name[64] = "";
+
+	if (n == STATE_SIZE && sscanf(text, "walk %63s %" SCNu64, name, &vm.counter) == 2)
+		make_state(want);
+	if (n == STATE_SIZE && !strcmp(name, vm.name) && !memcmp(text, want, STATE_SIZE)) {
+		score("load", "-");
+		vm.loaded = true;
+		return true;
+	}
+	score("badstate", "%zu bytes of '%s'", n, name);
+	return false;
+}
+
 static const char *migrate_incoming(const char **error)
 {
-	char text[STATE_SIZE + 1] = "", want[STATE_SIZE], name[64] = "";
+	char text[STATE_SIZE + 1] = "";
 	ssize_t n = pread(vm.state_fd, text, sizeof(text), 0);
 
 	(void)error;
 	migration("setup");
-	if (n == STATE_SIZE && sscanf(text, "walk %63s %" SCNu64, name, &vm.counter) == 2)
-		make_state(want);
-	if (n != STATE_SIZE || strcmp(name, vm.name) || memcmp(text, want, STATE_SIZE)) {
-		score("badstate", "%zd bytes of '%s'", n, name);
+	if (vm.loaded ? !answer_is_empty_state(text, n) : !take_state(text, n < 0 ? 0 : (size_t)n)) {
 		fprintf(stderr, "walk QEMU: load of migration failed: Invalid argument\n");
 		exit(1);
 	}
-	score("load", "-");
 	vm.status = "paused";
+	vm.active = true;
 	migration("completed");
 	return ok;
+}
+
+static const char *snapshot_save(const char **error)
+{
+	size_t n = asked("cut") ? STATE_SIZE / 2 : STATE_SIZE;
+	char state[STATE_SIZE];
+	const char *why;
+
+	(void)error;
+	make_state(state);
+	why = asked("failed") ? "as was asked for" : image_save(vm.disk, argument("tag"), state, n);
+	if (!why)
+		score("save", "-");
+	image_job(argument("job-id"), why);
+	return ok;
+}
+
+static const char *snapshot_load(const char **error)
+{
+	char state[STATE_SIZE + 1] = "";
+	uint64_t written = 0;
+	const char *why;
+	size_t n = 0;
+
+	if (!vm.active) {
+		*error = "Device '#n1' is inactive";
+		return NULL;
+	}
+	image_counter(vm.disk, &written);
+	why = asked("failed") ? "as was asked for" :
+				image_load(vm.disk, argument("tag"), state, sizeof(state), &n);
+	if (!why && !take_state(state, n))
+		why = "Error -22 while loading VM state";
+	if (vm.loaded && written != vm.counter)
+		score("CORRUPT", "a disk that says %" PRIu64 " was set back", written);
+	image_job(argument("job-id"), why);
+	return ok;
+}
+
+static const char *set_active(const char **error)
+{
+	(void)error;
+	vm.active = true;
+	return ok;
+}
+
+static const char *delete_snapshot(const char **error)
+{
+	*error = image_delete(vm.disk, argument("name"));
+	return *error ? NULL : ok;
+}
+
+static const char *nodes(const char **error)
+{
+	(void)error;
+	return image_nodes(vm.disk);
 }
 
 static const char *quit(const char **error)
@@ -367,6 +399,14 @@ static const struct {
 	{ "getfd", take_fd },
 	{ "migrate", migrate },
 	{ "migrate-incoming", migrate_incoming },
+	{ "snapshot-save", snapshot_save },
+	{ "snapshot-load", snapshot_load },
+	{ "blockdev-set-active", set_active },
+	{ "blockdev-snapshot-delete-internal-sync", delete_snapshot },
+	{ "query-named-block-nodes", nodes },
+	{ "query-jobs", image_jobs },
+	{ "job-dismiss", nothing },
+	{ "x-query-roms", answer_roms },
 	{ "quit", quit },
 	{ "system_powerdown", quit },
 	{ "qom-get", answer_machine },
@@ -386,7 +426,7 @@ static void misbehave(struct monitor *m)
 	static const struct timespec slow = { .tv_nsec = 300000000 }, late = { 2, 500000000 };
 	const char *error = NULL;
 
-	score("mode", "%s", mode_what);
+	score("mode", "%s", mode_what());
 	if (asked("exit")) {
 		fprintf(stderr, "walk QEMU: asked to exit\n");
 		exit(1);
@@ -401,7 +441,7 @@ static void misbehave(struct monitor *m)
 			pause();
 	}
 	for (unsigned int i = 0; asked("events") && i < 500; i++)
-		event("BALLOON_CHANGE", NULL, NULL);
+		event("BALLOON_CHANGE", NULL);
 	for (unsigned int i = 0; asked("stderr") && i < 4000; i++)
 		fprintf(stderr, "walk QEMU: line %u of very many that nobody wants to read\n", i);
 	if (asked("slow") || asked("late"))
@@ -410,21 +450,18 @@ static void misbehave(struct monitor *m)
 		cont(&error);
 }
 
-static void execute(struct monitor *m, const char *name, yyjson_val *args, uint64_t id)
+static void execute(struct monitor *m, const char *name, yyjson_val *arguments, uint64_t id)
 {
 	static const char *const unknown = "The command has not been found";
-	const char *error = unknown, *value = NULL;
-	static unsigned int passed;
+	const char *error = unknown, *value = NULL, *concluded;
 
 	if (m->fd >= 0) {
 		scope_close(&vm.state_fd);
 		vm.state_fd = steal_fd(&m->fd);
 	}
-	read_mode();
-	if (!strcmp(mode_command, name) && passed++ >= mode_skip)
+	args = arguments;
+	if (mode_at(vm.name, name))
 		misbehave(m);
-	else
-		mode_what[0] = '\0';
 	value = disk_command(name, args, &error);
 	for (size_t i = 0; !value && error == unknown && i < ARRAY_LEN(commands); i++)
 		if (!strcmp(commands[i].name, name))
@@ -443,7 +480,10 @@ static void execute(struct monitor *m, const char *name, yyjson_val *args, uint6
 		    ", \"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}",
 		    id, error);
 	if (value && !strcmp(name, "device_del"))
-		event("DEVICE_DELETED", "device", yyjson_get_str(yyjson_obj_get(args, "id")));
+		device_deleted(argument("id"));
+	concluded = image_job_ended();
+	if (concluded)
+		event("JOB_STATUS_CHANGE", concluded);
 }
 
 static void greet(struct monitor *m)
@@ -451,7 +491,7 @@ static void greet(struct monitor *m)
 	m->client = accept4(m->listen, NULL, NULL, SOCK_CLOEXEC);
 	m->len = 0;
 	m->fd = -1;
-	say(m, "%s", ASKED_GREETING);
+	say(m, "%s", answer_greeting());
 }
 
 /* Bytes up to the end of the command, so that the descriptor that comes with the
@@ -499,37 +539,6 @@ static void hear(struct monitor *m)
 
 /* ---- start ----------------------------------------------------------------- */
 
-static const char *after(const char *text, const char *key)
-{
-	const char *p = strstr(text, key);
-
-	return p ? p + strlen(key) : NULL;
-}
-
-/* The guest sees all parts one after another. */
-static void map_ram(const char *object)
-{
-	const char *size = after(object, ",size="), *path = after(object, ",mem-path=");
-	const char *offset = after(object, ",offset=");
-	struct err e = { 0 };
-	uint64_t part;
-	char text[128];
-	int fd;
-
-	if (!vm.ram)
-		vm.ram = mmap(NULL, 1 << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	snprintf(text, sizeof(text), "%.*s", size ? (int)strcspn(size, ",") : 0, size);
-	if (!path || io_parse_size(text, &part, &e) < 0)
-		_exit(95);
-	snprintf(text, sizeof(text), "%.*s", (int)strcspn(path, ","), path);
-	fd = open(text, O_RDWR | O_CLOEXEC);
-	if (mmap(vm.ram + vm.ram_size, part, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-		 (off_t)(offset ? strtoull(offset, NULL, 10) : 0)) == MAP_FAILED)
-		_exit(95);
-	vm.ram_size += part;
-	close(fd);
-}
-
 static void arguments(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -545,7 +554,7 @@ static void arguments(int argc, char **argv)
 		else if (!strcmp(argv[i], "-name"))
 			vm.name = argv[i + 1];
 		else if (!strcmp(argv[i], "-object"))
-			map_ram(argv[i + 1]);
+			ram_map(argv[i + 1], &vm.ram, &vm.ram_size);
 		else if (!strcmp(argv[i], "-chardev") && fd && vm.nmon < MONITORS)
 			vm.mon[vm.nmon++] = (struct monitor){ .listen = (int)strtol(fd + 4, NULL, 10),
 							      .client = -1 };
@@ -555,24 +564,25 @@ static void arguments(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct pollfd pfd[MONITORS];
-	char args[1500] = "";
+	char line[1500] = "";
 
 	for (int i = 1; i < argc; i++)
 		if (strstr(argv[i], "id=holdover.probe,fd=3"))
-			return asked_serve(3);
+			return asked_serve(3, argv);
 	arguments(argc, argv);
 	if (!vm.name || !vm.ram)
 		return 95;
 	for (int i = 1; i < argc; i++)
-		snprintf(args + strlen(args), sizeof(args) - strlen(args), " %s", argv[i]);
-	score("start", "%s", args);
-	own();
-	if (strcmp(vm.status, "inmigrate"))
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s", argv[i]);
+	score("start", "%s", line);
+	if (!ram_own(vm.name))
+		score("DOUBLE", "another process has this VM's RAM");
+	snprintf(vm.disk, sizeof(vm.disk), "/disk/%s.img", vm.name);
+	vm.active = strcmp(vm.status, "inmigrate");
+	if (!strcmp(vm.status, "running"))
 		fresh();
-	read_mode();
-	if (!strcmp(mode_command, "start"))
+	if (mode_at(vm.name, "start"))
 		misbehave(&vm.mon[0]);
-	mode_what[0] = '\0';
 	for (;;) {
 		for (unsigned int i = 0; i < vm.nmon; i++)
 			pfd[i] = (struct pollfd){

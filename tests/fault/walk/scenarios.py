@@ -9,10 +9,9 @@ import subprocess
 import time
 
 from bench import DEVICE, DEVICE1, DEVICE_SIZE, INITRD, LEDGER_SIZE, MEMMAP1, MEMMAP2, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, \
-    REGION1, REGION2, TICKET, TICKET_COPY, Wrong, cpio, get, mount, put, remove, \
-    there, umount
-from walk import ARMED, Life, PENDING, act_arm, fresh_host, jumped, last_step, numa_host, pids, repair, whole_jump, \
-    with_manager
+    REGION1, REGION2, TICKET, TICKET_COPY, Wrong, cpio, get, mount, put, remove, there, umount
+from walk import ARMED, Life, PENDING, act_arm, fresh_host, jumped, jumped_snapshot, last_step, numa_host, pids, repair, \
+    snapshot_host, whole_jump, with_manager
 
 SCENARIOS = []
 
@@ -800,9 +799,9 @@ scenarios(any_byte, *[(i, 4) for i in range(4)])
 
 # ---- QEMUs that go wrong -------------------------------------------------------------------------------
 
-def bad_save(command, what, skip=0):
+def bad_save(command, what, skip=0, host=fresh_host):
     def f(b):
-        fresh_host(b)
+        host(b)
         before = pids(b)
         put("/bench/a.mode", "%s %s %d\n" % (command, what, skip))
         d = b.kexec()
@@ -823,7 +822,8 @@ def bad_save(command, what, skip=0):
                 if set(found.values()) != {"running"}:
                     raise Wrong(str(found))
             else:
-                expect(b, d, 1 if "failed=1" in d.err else 0, "Invalid argument")
+                expect(b, d, 1 if "failed=1" in d.err else 0,
+                       "Invalid argument" if host is fresh_host else "QEMU says: Error -22")
                 Life(b).verdict(kept=PENDING)
             return
         if d.rc != 1:
@@ -837,8 +837,9 @@ def bad_save(command, what, skip=0):
             raise Wrong("a does not run on: %s" % b.status())
         if there("/bench/kexec/initrd") or there(TICKET_COPY):
             raise Wrong("a kernel or a ticket is left")
-    f.__doc__ = "QEMU during the save: %s at %s%s" % (what, command, " (not the rehearsal)" if skip else "")
-    f.slow = what in ("hang", "half", "late")
+    f.__doc__ = "QEMU during the save%s: %s at %s%s" % ("" if host is fresh_host else " into a snapshot", what, command,
+                                                        " (not the rehearsal)" if skip else "")
+    f.slow = what in ("hang", "half", "late") or (host is snapshot_host and what == "slow")
     return f
 
 
@@ -850,12 +851,18 @@ scenarios(bad_save,
           ("qmp_capabilities", "events"), ("migrate", "events", 1), ("stop", "stderr"),
           ("migrate", "stderr", 1), ("migrate", "slow"), ("migrate", "slow", 1),
           ("remove-fd", "selfcont", 1), ("migrate", "cut", 1),
-          ("migrate", "late", 1), ("migrate", "hang", 1), ("qmp_capabilities", "hang", 1), ("migrate", "half", 1))
+          ("migrate", "late", 1), ("migrate", "hang", 1), ("qmp_capabilities", "hang", 1), ("migrate", "half", 1),
+          *[(*case, snapshot_host) for case in
+            (("query-named-block-nodes", "exit", 3), ("query-named-block-nodes", "refuse", 3), ("snapshot-save", "exit", 1),
+             ("snapshot-save", "refuse", 1), ("snapshot-save", "failed", 1), ("snapshot-save", "garbage", 1),
+             ("snapshot-save", "selfcont", 1), ("query-jobs", "selfcont", 1), ("query-jobs", "exit", 1), ("query-jobs", "refuse", 1),
+             ("job-dismiss", "events", 1), ("stop", "exit", 3), ("snapshot-save", "cut", 1), ("snapshot-save", "slow", 1),
+             ("snapshot-save", "hang", 1), ("snapshot-save", "half", 1))])
 
 
-def bad_load(command, what, released=False):
+def bad_load(command, what, released=False, begin=jumped):
     def f(b):
-        jumped(b)
+        begin(b)
         put("/bench/a.mode", "%s %s\n" % (command, what))
         d = b.agent()
         b.reap()
@@ -880,7 +887,7 @@ def bad_load(command, what, released=False):
         if not released and found["a"] != "running":
             raise Wrong("a does not come back: %s" % found)
         repair(b)
-    f.__doc__ = "QEMU during the resume: %s at %s" % (what, command)
+    f.__doc__ = "QEMU during the resume%s: %s at %s" % ("" if begin is jumped else " from a snapshot", what, command)
     f.slow = what in ("hang", "half", "late")
     return f
 
@@ -894,7 +901,87 @@ scenarios(bad_load,
           ("start", "stderr"), ("migrate-incoming", "stderr"), ("migrate-incoming", "slow"),
           ("cont", "slow"),
           ("migrate-incoming", "late"), ("start", "hang"), ("qmp_capabilities", "hang"), ("migrate-incoming", "hang"),
-          ("migrate-incoming", "half"), ("cont", "hang", True), ("cont", "half", True))
+          ("migrate-incoming", "half"), ("cont", "hang", True), ("cont", "half", True),
+          *[(*case, jumped_snapshot) for case in
+            (("query-named-block-nodes", "exit", False), ("query-named-block-nodes", "refuse", False),
+             ("blockdev-set-active", "refuse", False), ("blockdev-set-active", "exit", False),
+             ("snapshot-load", "refuse", False), ("snapshot-load", "failed", False), ("snapshot-load", "exit", False),
+             ("snapshot-load", "events", False), ("snapshot-load", "slow", False), ("query-jobs", "exit", False),
+             ("query-jobs", "garbage", False), ("qom-get", "exit", False), ("migrate-incoming", "exit", False),
+             ("migrate-incoming", "refuse", False), ("cont", "exit", True), ("announce-self", "exit", True),
+             ("snapshot-load", "hang", False), ("snapshot-load", "half", False), ("migrate-incoming", "hang", False))])
+
+
+# ---- a device state in a snapshot ----------------------------------------------------------------------
+
+@scenario
+def discards_a_snapshot(b):
+    """discard of a state in a snapshot: the snapshot goes from the image, or it is named with its image"""
+    jumped_snapshot(b)
+    left, = b.snapshots("a")
+    size = os.stat("/disk/a.img").st_size
+    expect(b, b.holdover("discard", "a", "b"), 0, "a: state given up", "b: state given up")
+    if b.snapshots("a") or os.stat("/disk/a.img").st_size != size:
+        raise Wrong("the image has %s" % b.snapshots("a"))
+    jumped_snapshot(b)
+    remove(TICKET)
+    remove(TICKET_COPY)
+    expect(b, b.holdover("discard", "a"), 0, "a: state given up", "no ticket", "qemu-img snapshot -d %s /disk/a.img" % left)
+    if b.snapshots("a") != [left]:
+        raise Wrong("the image has %s" % b.snapshots("a"))
+    jumped_snapshot(b)
+    os.rename("/disk/a.img", "/disk/a.away")
+    expect(b, b.holdover("discard", "a"), 0, "a: state given up", "No such file", "qemu-img snapshot -d %s /disk/a.img" % left)
+    os.rename("/disk/a.away", "/disk/a.img")
+
+
+@scenario
+def paused_in_a_snapshot(b):
+    """a paused VM whose state is a snapshot comes back paused"""
+    snapshot_host(b)
+    paused_across(b, "paused")
+
+
+@scenario
+def paused_before_10(b):
+    """a paused VM whose state is a snapshot comes back paused with a QEMU before 10, which says prelaunch"""
+    b.reset_world(disks=("a", "b"), snapshots=("a",))
+    put("/bench/version", "9.2.4\n")
+    b.start_all()
+    paused_across(b, "prelaunch")
+
+
+def paused_across(b, status):
+    """Two jumps of paused VM a, which then runs."""
+    qmp(b, "a", "stop")
+    for _ in range(2):
+        d = b.kexec()
+        if not there("/bench/kexec/jumped"):
+            raise Wrong("no jump: %s" % d)
+        b.jump()
+        expect(b, b.agent(), 0, "running=2")
+        if (b.status()["a"]["state"], b.status()["b"]["state"]) != (status, "running") or b.snapshots("a"):
+            raise Wrong("states: %s, snapshots: %s" % (b.status(), b.snapshots("a")))
+        if any(s[1] == "a" and s[2] == "cont" for s in b.score()[2:]):
+            raise Wrong("continued: %s" % b.score())
+    qmp(b, "a", "cont")
+    b.check_score()
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"}:
+        raise Wrong(str(found))
+    whole_jump(b)
+
+
+@scenario
+def many_jumps_before_10(b):
+    """three jumps in a row with a snapshot and a QEMU before 10, which is not told to wait"""
+    b.reset_world(disks=("a", "b"), snapshots=("a",))
+    put("/bench/version", "9.2.4\n")
+    b.start_all()
+    for _ in range(3):
+        whole_jump(b)
+    if len(loads(b)) != 6:
+        raise Wrong("loads: %s" % loads(b))
 
 
 @scenario
