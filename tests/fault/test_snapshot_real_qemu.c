@@ -6,7 +6,6 @@
  * reset writes to RAM, and the guest counts in a word of that program. Loaded
  * the way that QEMU before 10.0 has (-S without -incoming), it starts from zero.
  */
-#include <elf.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,34 +18,15 @@
 
 #include <cmocka.h>
 
+#include "disk.h"
+#include "image.h"
 #include "load.h"
 #include "preflight.h"
+#include "real_pvh.h"
 #include "real_qemu.h"
 #include "save.h"
 
 #define TIMEOUT 30000
-#define LOAD_AT 0x100000u
-#define COUNTER_OFFSET 0x200u
-
-/* inc [COUNTER]; tell the serial port; wait; again */
-static const uint8_t program[] = {
-	0x66, 0xba, 0xf8, 0x03,		    /* mov dx, 0x3f8 */
-	0xff, 0x05, 0x00, 0x02, 0x10, 0x00, /* loop: inc dword [0x100200] */
-	0xb0, 0x2e, 0xee,		    /* mov al, '.'; out dx, al */
-	0xb9, 0x80, 0x84, 0x1e, 0x00,	    /* mov ecx, 2000000 */
-	0x49, 0x75, 0xfd,		    /* wait: dec ecx; jnz wait */
-	0xeb, 0xed,			    /* jmp loop */
-};
-
-struct pvh {
-	Elf32_Ehdr head;
-	Elf32_Phdr load, note;
-	Elf32_Nhdr nhdr;
-	char owner[4];
-	uint32_t entry;
-	uint8_t code[0x300];
-};
-
 struct fixture {
 	struct real_vm vm;
 	struct real_qemu qemu;
@@ -71,37 +51,6 @@ static size_t root_len(void)
 	const char *root = getenv("TEST_QEMU_ROOT");
 
 	return root ? strlen(root) : 0;
-}
-
-static void write_pvh(const char *path)
-{
-	static struct pvh f;
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	f.head = (Elf32_Ehdr){
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_EXEC,
-		.e_machine = EM_386,
-		.e_version = EV_CURRENT,
-		.e_entry = LOAD_AT,
-		.e_phoff = offsetof(struct pvh, load),
-		.e_ehsize = sizeof(Elf32_Ehdr),
-		.e_phentsize = sizeof(Elf32_Phdr),
-		.e_phnum = 2,
-	};
-	f.load = (Elf32_Phdr){
-		PT_LOAD,	offsetof(struct pvh, code), LOAD_AT, LOAD_AT, sizeof(f.code),
-		sizeof(f.code), PF_R | PF_W | PF_X,	    4
-	};
-	f.note = (Elf32_Phdr){ PT_NOTE, offsetof(struct pvh, nhdr), 0, 0, 20, 20, PF_R, 4 };
-	/* XEN_ELFNOTE_PHYS32_ENTRY */
-	f.nhdr = (Elf32_Nhdr){ 4, 4, 18 };
-	memcpy(f.owner, "Xen", 4);
-	f.entry = LOAD_AT;
-	memcpy(f.code, program, sizeof(program));
-	if (fd < 0 || write(fd, &f, sizeof(f)) != sizeof(f))
-		fail_msg("%s cannot be written", path);
-	close(fd);
 }
 
 static void make_image(const char *path)
@@ -161,7 +110,7 @@ static void begin(struct fixture *f, bool pvh, bool image)
 	}
 	if (pvh) {
 		snprintf(f->kernel, sizeof(f->kernel), "%s/pvh", f->vm.dir);
-		write_pvh(f->kernel);
+		real_pvh_write(f->kernel);
 		f->extra[n++] = "-kernel";
 		f->extra[n++] = f->kernel + root_len();
 	}
@@ -170,7 +119,7 @@ static void begin(struct fixture *f, bool pvh, bool image)
 	f->before = malloc(RAM_SIZE);
 	assert_ptr_not_equal(f->ram, MAP_FAILED);
 	close(fd);
-	f->counter = pvh ? (volatile uint32_t *)(f->ram + LOAD_AT + COUNTER_OFFSET) : f->vm.counter;
+	f->counter = pvh ? (volatile uint32_t *)(f->ram + REAL_PVH_COUNTER) : f->vm.counter;
 	start_qemu(f, false);
 	greet(f);
 	operator(f, "cont", NULL);
@@ -221,6 +170,17 @@ static void save_ready(struct fixture *f)
 	f->s = (struct save){ .vm_name = "db1", .ctx = f, .snapshots = true };
 	snapshot_name(7, f->s.snapshot.name);
 	save_plan(&f->p, &f->s, &f->q, f->qemu.pidfd, TIMEOUT);
+}
+
+/* On a connection that has been greeted. */
+static void save_ready_again(struct fixture *f)
+{
+	unsigned int version = f->p.version;
+
+	save_ready(f);
+	f->p.version = version;
+	f->p.steps++;
+	f->p.nsteps--;
 }
 
 static void assert_status(struct fixture *f, const char *status)
@@ -337,19 +297,14 @@ static void test_leftover(void **state)
 {
 	struct fixture f;
 	char first[SNAPSHOT_NAME_MAX];
-	unsigned int version;
 
 	(void)state;
 	begin(&f, false, true);
 	save_ok(&f);
 	memcpy(first, f.s.snapshot.name, sizeof(first));
 	operator(&f, "cont", NULL);
-	version = f.p.version;
-	save_ready(&f);
+	save_ready_again(&f);
 	assert_string_not_equal(first, f.s.snapshot.name);
-	f.p.version = version;
-	f.p.steps++;
-	f.p.nsteps--;
 	run_ok(&f);
 	assert_int_equal(snapshots(&f), 1);
 	end(&f);
@@ -384,6 +339,99 @@ static void test_pvh(void **state)
 		run_fails(&f, ERR_REFUSED, "install 10.0 or newer");
 		assert_memory_equal(f.before, f.ram, RAM_SIZE);
 	}
+	end(&f);
+}
+
+static int refuse(struct load *l, struct err *e)
+{
+	(void)l;
+	return err_set(e, ERR_MISMATCH, "not this time");
+}
+
+/* What an attempt that came as far as to the snapshot leaves of the image. */
+static void test_again_after_a_load(void **state)
+{
+	struct fixture f;
+	struct disk d = { .writable = true };
+	const char *root = getenv("TEST_QEMU_ROOT");
+
+	(void)state;
+	begin(&f, false, true);
+	f.counter = (volatile uint32_t *)(f.ram + 0x8000);
+	save_ok(&f);
+	d.path = f.s.snapshot.image;
+	assert_int_equal(disk_identify(root, &d, &f.e), 0);
+	next_qemu(&f, f.version >= SNAPSHOT_INCOMING_SINCE);
+	f.l.commit = refuse;
+	run_fails(&f, ERR_MISMATCH, "not this time");
+	assert_int_equal(snapshots(&f), 1);
+	load_finish(&f.l);
+	end_qemu(&f);
+	assert_int_equal(disk_check(root, &d, 0, &f.e), -1);
+	assert_int_equal(disk_check(root, &d, DISK_SET_BACK, &f.e), 0);
+	start_qemu(&f, false);
+	next_qemu(&f, f.version >= SNAPSHOT_INCOMING_SINCE);
+	load_ok(&f);
+	end(&f);
+}
+
+/* The state of a VM is given up that no QEMU runs any more. */
+static void test_discard(void **state)
+{
+	struct fixture f;
+	struct manifest_vm mv = { .vm.qemu = (char *)"/usr/bin/qemu-system-x86_64" };
+
+	(void)state;
+	begin(&f, false, true);
+	save_ok(&f);
+	mv.snapshot = f.s.snapshot;
+	snprintf(mv.snapshot.image, sizeof(mv.snapshot.image), "%s/image", f.vm.dir);
+	assert_int_equal(image_delete_snapshot(&mv, &f.e), -1); /* its QEMU has it */
+	assert_int_equal(snapshots(&f), 1);
+	end_qemu(&f);
+	if (image_delete_snapshot(&mv, &f.e) < 0)
+		fail_msg("%s", f.e.msg);
+	assert_int_equal(image_delete_snapshot(&mv, &f.e), -1);
+	start_qemu(&f, false);
+	greet(&f);
+	assert_int_equal(snapshots(&f), 0);
+	end(&f);
+}
+
+/* Paused by its owner, through two jumps; before 10.0 it is in prelaunch then. */
+static void test_paused(void **state)
+{
+	bool incoming;
+	struct fixture f;
+	uint32_t at_pause;
+
+	(void)state;
+	begin(&f, false, true);
+	f.counter = (volatile uint32_t *)(f.ram + 0x8000);
+	incoming = f.version >= SNAPSHOT_INCOMING_SINCE;
+	operator(&f, "stop", NULL);
+	at_pause = *f.counter;
+	for (int i = 0; i < 2; i++) {
+		if (i)
+			save_ready_again(&f);
+		else
+			save_ready(&f);
+		run_ok(&f);
+		assert_false(f.s.was_running);
+		memcpy(f.before, f.ram, RAM_SIZE);
+		next_qemu(&f, incoming);
+		f.l.run = false;
+		run_ok(&f);
+		assert_false(f.differs);
+		assert_false(f.l.resumed);
+		assert_status(&f, incoming ? "paused" : "prelaunch");
+		assert_int_equal(snapshots(&f), 0);
+		assert_int_equal(*f.counter, at_pause);
+		load_finish(&f.l);
+	}
+	operator(&f, "cont", NULL);
+	assert_true(real_ticks(&f.qemu, 2));
+	assert_in_range(*f.counter, at_pause + 2, at_pause + 10000);
 	end(&f);
 }
 
@@ -491,11 +539,19 @@ static void test_words_are_no_state(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_save_load), cmocka_unit_test(test_in_place),
-		cmocka_unit_test(test_leftover),  cmocka_unit_test(test_pvh_overwritten),
-		cmocka_unit_test(test_pvh),	  cmocka_unit_test(test_preflight),
-		cmocka_unit_test(test_another),	  cmocka_unit_test(test_gone),
-		cmocka_unit_test(test_no_image),  cmocka_unit_test(test_words_are_no_state),
+		cmocka_unit_test(test_save_load),
+		cmocka_unit_test(test_in_place),
+		cmocka_unit_test(test_leftover),
+		cmocka_unit_test(test_pvh_overwritten),
+		cmocka_unit_test(test_pvh),
+		cmocka_unit_test(test_preflight),
+		cmocka_unit_test(test_another),
+		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_no_image),
+		cmocka_unit_test(test_words_are_no_state),
+		cmocka_unit_test(test_again_after_a_load),
+		cmocka_unit_test(test_discard),
+		cmocka_unit_test(test_paused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
