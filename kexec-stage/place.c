@@ -258,6 +258,22 @@ static int place_regions(struct host *h, const struct vm *vm, unsigned int regio
 	return 0;
 }
 
+/* @r: what reserve() has returned. */
+static int settle(struct host *h, const struct vm *vm, const struct extent_table *before,
+		  struct extent_table *t, int r, struct err *e)
+{
+	if (r < 0) {
+		give_back(h, vm, before, t);
+		return err_wrap(e, "vm %s", vm->name);
+	}
+	if (!memcmp(before, t, sizeof(*t)))
+		return 0;
+	if (ledger_extents_write(&h->ledger, t, e) < 0)
+		return -1;
+	FAULT(extent_written);
+	return 0;
+}
+
 int place_vm(struct host *h, const struct vm *vm, struct extent_table *t, struct place *out,
 	     struct err *e)
 {
@@ -273,14 +289,17 @@ int place_vm(struct host *h, const struct vm *vm, struct extent_table *t, struct
 		if (drop_idle_extents(h, t, vm->name, e) == 0 && drop_parts(h, t, vm->name, e) == 0)
 			r = reserve(h, vm, region, t, out, e);
 	}
-	if (r < 0) {
-		give_back(h, vm, &before, t);
-		return err_wrap(e, "vm %s", vm->name);
-	}
-	if (!memcmp(&before, t, sizeof(before)))
-		return 0;
-	if (ledger_extents_write(&h->ledger, t, e) < 0)
+	return settle(h, vm, &before, t, r, e);
+}
+
+int place_vm_anew(struct host *h, const struct vm *vm, struct extent_table *t, struct place *out,
+		  struct err *e)
+{
+	struct extent_table before = *t;
+	unsigned int region[VM_PARTS_MAX];
+
+	if (place_regions(h, vm, region, e) < 0 || drop_idle_extents(h, t, vm->name, e) < 0 ||
+	    drop_parts(h, t, vm->name, e) < 0)
 		return -1;
-	FAULT(extent_written);
-	return 0;
+	return settle(h, vm, &before, t, reserve(h, vm, region, t, out, e), e);
 }

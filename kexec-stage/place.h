@@ -30,4 +30,10 @@ struct place {
 _must_check_ int place_vm(struct host *h, const struct vm *vm, struct extent_table *t,
 			  struct place *out, struct err *e);
 
+/** place_vm_anew() - other extents for a VM that place_vm() has just placed, as
+ * near to the beginning as they can be: VMs that neither run nor wait give up
+ * theirs. */
+_must_check_ int place_vm_anew(struct host *h, const struct vm *vm, struct extent_table *t,
+			       struct place *out, struct err *e);
+
 #endif

@@ -35,6 +35,24 @@ static int check_offset(const struct vm *vm, const struct place *at, struct err 
 		       vm->qemu, p.version / 10000, p.version / 100 % 100);
 }
 
+/* Where the VM's QEMU can use it. */
+static int place(struct host *h, const struct vm *vm, struct extent_table *t, struct place *out,
+		 struct err *e)
+{
+	if (place_vm(h, vm, t, out, e) < 0)
+		return -1;
+	if (check_offset(vm, out, e) == 0)
+		return 0;
+	if (e->kind == ERR_REFUSED) {
+		err_clear(e);
+		if (place_vm_anew(h, vm, t, out, e) < 0)
+			return -1;
+		if (check_offset(vm, out, e) == 0)
+			return 0;
+	}
+	return err_wrap(e, "vm %s", vm->name);
+}
+
 /* Copies into an owned manifest of one VM, through its own encoding. */
 static int describe(const struct host *h, const struct vm *vm, const char *machine,
 		    const struct inventory *inv, const char *scope, const struct place *at,
@@ -111,7 +129,7 @@ static int launch(struct host *h, const struct vm *vm, const struct place *at, c
 	};
 
 	memcpy(l.ram, at->ram, sizeof(l.ram));
-	if (check_offset(vm, at, e) < 0 || zero(h, at, e) < 0)
+	if (zero(h, at, e) < 0)
 		return -1;
 	FAULT(ram_zeroed);
 	if (qemu_start(&l, proc, e) < 0)
@@ -161,7 +179,7 @@ int start_vm(struct host *h, const struct vm *vm, struct runstate *rs, struct er
 		return err_sys(e, ENOMEM, "extents");
 	if (ledger_extents_read(&h->ledger, t, e) < 0)
 		return -1;
-	if (place_vm(h, vm, t, &at, e) < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0)
+	if (place(h, vm, t, &at, e) < 0 || unit_scope_name(vm->name, scope, sizeof(scope), e) < 0)
 		return -1;
 	*rs = (struct runstate)RUNSTATE_INIT;
 	if (launch(h, vm, &at, scope, &proc, e) < 0 || bring_up(h, vm, scope, &at, &proc, rs, e) < 0) {
