@@ -229,7 +229,7 @@ $(B)/holdover-agent: $(call objs,musl,agent/main.c $(agent_src)) $(B)/musl/libho
 # With fault points, and a region and a kernel made of files in place of the real ones. Whole files are
 # left out, so that what is new in them is missed by the linker and not done to the machine of the tests.
 pmem_in := lib/pmem_map.c lib/pmem_mend.c lib/pmem_block.c
-walk_out := lib/kexec.c lib/kexec_freeze.c $(filter-out $(pmem_in),$(wildcard lib/pmem_*.c))
+walk_out := lib/kexec.c lib/kexec_freeze.c lib/daxfs_mount.c $(filter-out $(pmem_in),$(wildcard lib/pmem_*.c))
 walk_mains := tests/fault/walk/qemu.c tests/fault/walk/attacker.c
 walk_in := $(filter-out $(walk_mains),$(walk_src))
 walk_programs := $(addprefix $(B)/fault/,holdover holdover-agent qemu attacker)

@@ -113,10 +113,11 @@ class Bench:
     def make_root(programs, root):
         mount("tmpfs", root, "tmpfs", MS_NOSUID, "size=256m,mode=755")
         for d in ("bin", "dev", "proc", "run", "sys/kernel", "etc/holdover/vms.d", "boot",
-                  "bench/kexec", "disk", "var/lib", "tmp"):
+                  "bench/kexec", "disk", "var/lib", "tmp", "usr/sbin"):
             os.makedirs(root + "/" + d)
         for name in ("holdover", "holdover-agent", "qemu", "attacker"):
             put(root + "/bin/" + name, get(programs + "/" + name), 0o755)
+        put(root + "/usr/sbin/mkfs.ext4", get(programs + "/qemu"), 0o755)
         put(root + "/dev/null", "")
         mount("/dev/null", root + "/dev/null", None, MS_BIND)
         mount("proc", root + "/proc", "proc", MS_NOSUID)
@@ -264,9 +265,11 @@ class Bench:
     def new_boot(self):
         put("/bench/boot_id", str(uuid.uuid4()) + "\n")
 
-    def reset_world(self, vms=("a", "b"), disks=("a",), canaries=None, region_uuid=None, numa=(), snapshots=()):
+    def reset_world(self, vms=("a", "b"), disks=("a",), canaries=None, region_uuid=None, numa=(), snapshots=(),
+                    files=False):
         """A host with an empty ledger on which nothing runs. @numa: VMs whose RAM is of two parts, the second in
-        a region that is then there; @snapshots: VMs whose transport that is."""
+        a region that is then there; @snapshots: VMs whose transport that is; @files: ledger and RAM are files
+        (daxfs.c)."""
         self.kill_all()
         self.log = []
         self.vms = list(vms)
@@ -292,7 +295,14 @@ class Bench:
         for name in disks:
             put("/disk/%s.img" % name, b"\0" * 4096)
         self.new_boot()
-        if region_uuid or self.pristine is None:
+        if files:
+            put("/bench/fsdax", "")
+            os.mkdir("/bench/dax")
+            put(DEVICE, "")
+            d = self.holdover("init", "--fsdax", "--force")
+            if d.rc or not there("/bench/dax/ledger"):
+                raise Wrong("init: %s" % d)
+        elif region_uuid or self.pristine is None:
             with open(DEVICE, "wb") as f:
                 f.truncate(DEVICE_SIZE)
             d = self.holdover("init")
@@ -377,6 +387,8 @@ class Bench:
         paths = [DEVICE, DEVICE1, TICKET, TICKET_COPY, "/bench/score", "/bench/boot_id", "/bench/region",
                  "/bench/region1", "/bench/cmdline", "/etc/holdover/holdover.conf"] + \
                 [d + n for d in ("/disk/", "/etc/holdover/vms.d/") for n in os.listdir(d)]
+        if there("/bench/fsdax"):
+            paths += ["/bench/fsdax"] + ["/bench/dax/" + n for n in os.listdir("/bench/dax")]
         return [(p, get(p), os.stat(p)) for p in paths if there(p)], list(self.vms)
 
     def restore(self, snap):
@@ -385,8 +397,9 @@ class Bench:
         self.log = []
         self.vms = list(vms)
         remove("/var/lib/holdover")
-        for path in (TICKET, DEVICE1, "/bench/score", "/bench/region1"):
+        for path in (TICKET, DEVICE1, "/bench/score", "/bench/region1", "/bench/fsdax", "/bench/dax"):
             remove(path)
+        os.mkdir("/bench/dax")
         os.makedirs("/var/lib/holdover", 0o700)
         self.attach([path[6:-4] for path, _, _ in files if path.startswith("/disk/") and path.endswith(".img")])
         for path, data, st in files:

@@ -8,6 +8,7 @@
  *	/bench/refuse-block	the kernel accepts no info block
  *	/dev/dax0.0		the device
  *	/bench/region1, /dev/dax1.0	a second one, which always comes up
+ *	/bench/fsdax		there: it is an fsdax namespace (daxfs.c), and the device is not used
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -133,6 +134,8 @@ int pmem_find(uint64_t start, uint64_t size, const uint8_t *want_uuid, struct pm
 	if (stat(places[i].device, &st) < 0)
 		return err_sys(e, errno, "%s", places[i].device);
 	snprintf(out->path, sizeof(out->path), "%s", places[i].device);
+	if (!i && access("/bench/fsdax", F_OK) == 0)
+		out->mode = PMEM_FSDAX;
 	out->region_start = r.start;
 	out->region_size = r.size;
 	out->size = (uint64_t)st.st_size;

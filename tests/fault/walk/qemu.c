@@ -405,7 +405,7 @@ static const struct {
 	{ "blockdev-snapshot-delete-internal-sync", delete_snapshot },
 	{ "query-named-block-nodes", nodes },
 	{ "query-jobs", image_jobs },
-	{ "job-dismiss", nothing },
+	{ "job-dismiss", answer_nothing },
 	{ "x-query-roms", answer_roms },
 	{ "quit", quit },
 	{ "system_powerdown", quit },
@@ -566,6 +566,8 @@ int main(int argc, char **argv)
 	struct pollfd pfd[MONITORS];
 	char line[1500] = "";
 
+	if (strstr(argv[0], "mkfs"))
+		return ram_mkfs();
 	for (int i = 1; i < argc; i++)
 		if (strstr(argv[i], "id=holdover.probe,fd=3"))
 			return asked_serve(3, argv);

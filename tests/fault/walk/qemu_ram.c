@@ -47,3 +47,12 @@ bool ram_own(const char *vm)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
+
+int ram_mkfs(void)
+{
+	char uuid[64];
+	struct err e = { 0 };
+
+	return io_read_line("/proc/sys/kernel/random/uuid", uuid, sizeof(uuid), &e) < 0 ||
+		io_write_file("/bench/dax/.uuid", uuid, strlen(uuid), 0600, &e) < 0;
+}

@@ -10,5 +10,7 @@
 void ram_map(const char *object, uint8_t **ram, uint64_t *size);
 /** ram_own() - as long as this process lives; false if another has the RAM of VM @vm. */
 bool ram_own(const char *vm);
+/** ram_mkfs() - started as mkfs: a file system for daxfs.c. Returns the exit status. */
+int ram_mkfs(void);
 
 #endif

@@ -1578,6 +1578,27 @@ def region_in_place_of_a_missing_one(b):
     b.check_score()
 
 
+@scenario
+def only_the_beginning(b):
+    """a QEMU before 8.1 gets the beginning of the device as soon as the VM that has it neither runs nor waits"""
+    b.reset_world()
+    put("/bench/version", "7.2.22\n")
+    expect(b, b.holdover("run", "a"), 0, "/dev/dax0.0+0,")
+    for _ in range(2):
+        expect(b, b.holdover("run", "b"), 1, "vm b: /bin/qemu is version 7.2", "stop the other VM first")
+    b.holdover("stop", "--force", "a")
+    expect(b, b.holdover("run", "b"), 0, "/dev/dax0.0+0,")
+    b.vms = ["b"]
+    whole_jump(b)
+    b.kexec()
+    b.jump()
+    expect(b, b.holdover("run", "a"), 1, "vm a: /bin/qemu is version 7.2", "belongs to another VM")
+    b.vms = ["a", "b"]
+    expect(b, b.holdover("discard", "b"), 0)
+    expect(b, b.holdover("run", "a"), 0, "/dev/dax0.0+0,")
+    b.check_score()
+
+
 # ---- steps that fail instead of dying -----------------------------------------------------------------
 
 def fails_stage(point):

@@ -287,6 +287,12 @@ def snapshot_host(b):
     b.start_all()
 
 
+def files_host(b):
+    """Ledger and RAM are files."""
+    b.reset_world(files=True)
+    b.start_all()
+
+
 @walk("stage", STAGE_THEN, act_kexec)
 def begin_stage(b):
     fresh_host(b)
@@ -307,6 +313,11 @@ def begin_unseal(b):
     fresh_host(b)
 
 
+@walk("stage with files", STAGE_THEN, act_kexec)
+def begin_stage_files(b):
+    files_host(b)
+
+
 @walk("unseal with a snapshot", STAGE_THEN, act_failing_kexec, after="stage with a snapshot")
 def begin_unseal_snapshot(b):
     snapshot_host(b)
@@ -325,6 +336,12 @@ def begin_abort(b):
 @walk("abort with a snapshot", STAGE_THEN, act_abort)
 def begin_abort_snapshot(b):
     snapshot_host(b)
+    b.kexec(fault="sealed_and_checked")
+
+
+@walk("abort with files", STAGE_THEN, act_abort)
+def begin_abort_files(b):
+    files_host(b)
     b.kexec(fault="sealed_and_checked")
 
 
@@ -437,6 +454,11 @@ def begin_failing_agent(b):
     jumped(b)
 
 
+@walk("agent with files", AGENT_THEN, act_agent)
+def begin_agent_files(b):
+    jumped(b, files_host)
+
+
 def act_agent_after_load(b, **kw):
     """The first attempt has loaded its state, and its image with it, when it fails."""
     kw["fault"] = "released:fail" + ("," + kw["fault"] if kw.get("fault") else "")
@@ -507,6 +529,11 @@ def begin_run(b):
 
 def act_stop(b, **kw):
     return b.holdover("stop", "--force", "a", **kw)
+
+
+@walk("run with files", (then_run_again, then_reset_and_run), act_run)
+def begin_run_files(b):
+    b.reset_world(files=True)
 
 
 @walk("stop", (then_run_again, then_reset_and_run), act_stop)
@@ -590,6 +617,11 @@ def begin_discard(b):
 @walk("discard with a snapshot", (then_discard_again, then_boot_without, then_boot_replay), act_discard)
 def begin_discard_snapshot(b):
     jumped_snapshot(b)
+
+
+@walk("discard with files", (then_discard_again, then_boot_without, then_boot_replay), act_discard)
+def begin_discard_files(b):
+    jumped(b, files_host)
 
 
 def act_policy(b, **kw):
@@ -703,8 +735,8 @@ TELLING = ("vm_sealed", "seal_read_back", "sealed_and_checked", "frozen", "vm_un
 
 def in_fast(w, point, n, k):
     """A part that still goes to each passage, and from there on in some of the ways: in all of them
-    from the telling points of stage, abort and agent. With a snapshot it is a quarter of them."""
-    if "snapshot" in w.name:
+    from the telling points of stage, abort and agent. With a snapshot or files it is a quarter of them."""
+    if "snapshot" in w.name or "files" in w.name:
         return (k + n + len(point)) % 4 == 0
     if w.name in ("stage", "abort", "agent") and point in TELLING:
         return True
