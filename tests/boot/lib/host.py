@@ -31,11 +31,11 @@ BARE = """[vm]
 machine = q35
 memory = {memory}
 timeout = {timeout}
-{more}args = -accel tcg,thread=single,tb-size=8 -cpu qemu64 -smp 1 -nodefaults -display none -bios qboot.rom
-args = -kernel /var/lib/vms/bare -append "nonce={nonce:016x} tick_ms={tick_ms} words={words}"
-args = -chardev pipe,id=console,path=/dev/virtio-ports/guest.{port} -serial chardev:console
+{more}args = -accel tcg,thread=single,tb-size=8 -cpu qemu64 -smp 1 -nodefaults -display none
+{program}args = -chardev pipe,id=console,path=/dev/virtio-ports/guest.{port} -serial chardev:console
 args = -drive file={disk},format=raw,if=none,id=disk -device virtio-blk-pci,drive=disk
 {args}"""
+PROGRAM = 'args = -bios qboot.rom -kernel /var/lib/vms/bare -append "{line}"\n'
 
 
 class NotJumped(Exception):
@@ -45,19 +45,22 @@ class NotJumped(Exception):
 class Guest:
     """A VM and what it says. memory, tick_ms: None for what suits its kind. more: lines for its file before the
     arguments, args: lines after them. words: how much of each chunk of its memory area is in use (bare guests). bare: no
-    operating system, None for what suits the host. disk: its disk, a file in the host that is made, or a device."""
+    operating system, None for what suits the host. disk: its disk, a file in the host that is made, or a device. boots: a
+    bare guest that is not given to QEMU as -kernel; its firmware boots .line from a disk in args (bootdisk.py)."""
 
     def __init__(self, host, name, port=None, memory=None, tick_ms=250, more="", args="", nonce=None, words=4096,
-                 timeout=120, bare=None, disk=None):
+                 timeout=120, bare=None, disk=None, boots=False):
         self.host, self.name, self.port = host, name, port or name
         self.nonce = secrets.randbits(64) if nonce is None else nonce
         self.stream = host.machine.guests[self.port]
         bare = host.machine.kind.bare if bare is None else bare
         self.disk = disk or f"/var/lib/vms/{name}.img"
         self.words = words if bare else evidence.WORDS
+        self.line = f"nonce={self.nonce:016x} tick_ms={tick_ms} words={words}"
         self.config = (BARE if bare else CONFIG).format(
             disk=self.disk, port=self.port, memory=memory or ("16M" if bare else "192M"), lean=LEAN, nonce=self.nonce,
-            tick_ms=tick_ms, more=more, args=args, words=words, timeout=timeout)
+            tick_ms=tick_ms, more=more, args=args, timeout=timeout,
+            program="" if boots else PROGRAM.format(line=self.line))
 
     def define(self):
         control = self.host.machine.control

@@ -7,6 +7,7 @@ tests/boot/NN-NAME/scenario.py has a docstring whose first line says what is sho
     SUITE = "bookworm"      the Debian of its nested host, if it is not trixie
     HOST = "mini"           with TEMPLATE = None: which kind of host (hosts.py); default "debian"
     MACHINE = {...}         likewise: more for the Machine, such as regions=("128M!1G", "64M!1280M")
+    BUILD = ("mini testing",)   what else it needs: programs of tests/boot that run-all calls before
     FILES = True            its third disk has tests/boot/image's other initramfs images
     TIMEOUT = 300           seconds, for a machine that has the time (run-all stretches it)
     def run(t): ...         t is a Scenario

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A Linux guest with Debian's qemu-guest-agent: after the jump the agent has set its clock, and its monotonic clock has seen nothing."""
+import json
+
+from lib import evidence, paths
+from lib.host import blackout_ms
+
+HOST, TEMPLATE, TIMEOUT = "mini", None, 300
+BUILD = ("guest-agent",)
+# Kernel and initrd of the guest. Behind the host's own root, which is the first disk.
+MACHINE = {"regions": ("512M!1G",), "memory": "2G",
+           "more": ("-drive", f"file={paths.boot('agent', 'linux.ext4')},format=raw,if=none,id=linux,readonly=on",
+                    "-device", "virtio-blk-pci,drive=linux,serial=linux,addr=1e")}
+COPY = """set -e
+for d in /sys/block/vd*; do [ "$(cat $d/serial)" != linux ] || disk=/dev/${d##*/}; done
+mkdir -p /mnt
+mount -o ro $disk /mnt
+cp /mnt/vmlinux /mnt/initrd /var/lib/vms/
+umount /mnt
+sync
+"""
+CHANNEL = ("args = -device virtio-serial-pci -chardev socket,id=ga,path=/run/holdover/one/agent.sock,server=on,wait=off\n"
+           "args = -device virtserialport,chardev=ga,name=org.qemu.guest_agent.0\n")
+
+
+def offset(tick):
+    """How far its wall clock is ahead of its monotonic one."""
+    return tick.real_ms - tick.mono_ms
+
+
+def listens(t):
+    """Has the guest's agent opened its end?"""
+    said = t.host.qmp("one", {"execute": "query-chardev"})
+    devices = json.loads([line for line in said.splitlines() if '"return"' in line][-1])["return"]
+    return next(d["frontend-open"] for d in devices if d["label"] == "ga")
+
+
+def run(t):
+    with t.step("the host boots"):
+        t.machine.wait_up()
+        t.host.holdover("init")
+        t.machine.run(COPY, 120)
+    # Each tick keeps a machine that is emulated twice busy for a second: between them the agent has its turn.
+    guest = t.host.guest("one", bare=False, args=CHANNEL, tick_ms=8000)
+    with t.step("the guest boots and ticks"):
+        guest.run()
+        guest.wait_ticks(2, 250)
+    with t.step("its agent opens its channel"):
+        while not listens(t):
+            guest.wait_ticks(1, 60)
+    moment = t.jump(1)
+    with t.step("the guest ticks again"):
+        guest.wait_ticks(3)
+    blackout = blackout_ms(t.host.json("timeline"), "one")
+    vm = t.host.vm("one")
+    t.true(vm["clock_set"] and abs(vm["clock_lag_ms"] - blackout) < 250, "status says how far its clock was behind, and that it was set",
+           f"{vm}, blackout {blackout:.0f} ms")
+    t.true("behind" not in t.host.holdover("status one").out, "and has nothing that an operator should do")
+    t.check_evidence(moment)
+    seen = guest.check()
+    before, _ = evidence.around(seen, moment)
+    moved = offset(seen[-1]) - offset(before)
+    t.true(abs(moved - blackout) < 1500, f"its wall clock was moved by {moved} ms, the blackout was {blackout:.0f} ms")
+    steps = [offset(two) - offset(one) for one, two in zip(seen, seen[1:])]
+    t.equal(len([s for s in steps if abs(s) > 500]), 1, "once, and at no other time")
+    t.end()
