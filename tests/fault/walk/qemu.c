@@ -3,12 +3,10 @@
  * A QEMU whose guest is a counter in the VM's real RAM, and which keeps score:
  * each event is one line "PID NAME EVENT COUNTER DETAIL" of /bench/score.
  *
- * The guest takes a step (adds one to the first word of each page) at `cont`,
- * at `stop` and whenever it is asked for its status while it runs. The device
- * state holds the counter, so that a VM continued with a state older than its
- * RAM notices: that scores CORRUPT, as do RAM of another VM, RAM that is not
- * zero at a fresh start, and two processes that hold one VM's RAM (DOUBLE).
- * So does a disk whose content is not what the guest has written last.
+ * The guest takes a step (adds one to the first word of each page, and writes it to its disk) at `cont`, at `stop` and
+ * whenever it is asked for its status while it runs. The device state holds the counter, so that a VM continued with a
+ * state older than its RAM notices: that scores CORRUPT, as do RAM of another VM, RAM that is not zero at a fresh start,
+ * a disk whose content is not what the guest has written last, and two processes that hold one VM's RAM (DOUBLE).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -146,29 +144,26 @@ static _printf_(2, 3) void say(const struct monitor *m, const char *fmt, ...)
 	send_text(m, text, (size_t)n + 2);
 }
 
-static void event(const char *name, const char *data)
+/* @data: NULL, or a format for an object. */
+static _printf_(2, 3) void event(const char *name, const char *data, ...)
 {
+	char text[256] = "";
+	va_list ap;
+
+	va_start(ap, data);
+	if (data)
+		vsnprintf(text, sizeof(text), data, ap);
+	va_end(ap);
 	for (unsigned int i = 0; i < vm.nmon; i++)
 		say(&vm.mon[i],
 		    "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"%s\"%s%s}",
-		    name, data ? ", \"data\": " : "", data ? data : "");
+		    name, data ? ", \"data\": " : "", text);
 }
 
 static void migration(const char *status)
 {
-	char data[64];
-
 	vm.migrate = status;
-	snprintf(data, sizeof(data), "{\"status\": \"%s\"}", status);
-	event("MIGRATION", data);
-}
-
-static void device_deleted(const char *id)
-{
-	char data[96];
-
-	snprintf(data, sizeof(data), "{\"device\": \"%.60s\"}", id);
-	event("DEVICE_DELETED", data);
+	event("MIGRATION", "{\"status\": \"%s\"}", status);
 }
 
 /* ---- commands: each returns its value as JSON, NULL for an error ---------- */
@@ -480,10 +475,10 @@ static void execute(struct monitor *m, const char *name, yyjson_val *arguments, 
 		    ", \"error\": {\"class\": \"GenericError\", \"desc\": \"%s\"}}",
 		    id, error);
 	if (value && !strcmp(name, "device_del"))
-		device_deleted(argument("id"));
+		event("DEVICE_DELETED", "{\"device\": \"%s\"}", argument("id"));
 	concluded = image_job_ended();
 	if (concluded)
-		event("JOB_STATUS_CHANGE", concluded);
+		event("JOB_STATUS_CHANGE", "%s", concluded);
 }
 
 static void greet(struct monitor *m)

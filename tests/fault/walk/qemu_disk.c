@@ -35,15 +35,6 @@ static const char *fdsets(void)
 	return disk.fd ? text : "[]";
 }
 
-static const char *nodes(void)
-{
-	static char text[256];
-
-	snprintf(text, sizeof(text), "[{\"node-name\": \"%s\", \"file\": \"/dev/fdset/%d\"}]",
-		 disk.id, FDSET);
-	return disk.node ? text : "[]";
-}
-
 /* Sets @flag to @to if it is not so yet, and the steps before it have been made. */
 static const char *change(bool *flag, bool to, bool before, const char **error)
 {
@@ -63,8 +54,6 @@ const char *disk_command(const char *name, yyjson_val *args, const char **error)
 		return change(&disk.fd, false, !disk.node, error);
 	if (!strcmp(name, "query-fdsets"))
 		return fdsets();
-	if (!strcmp(name, "query-named-block-nodes"))
-		return nodes();
 	if (!strcmp(name, "device-list-properties"))
 		return "[{\"name\": \"drive\", \"type\": \"str\"}]";
 	if (!strcmp(name, "blockdev-add")) {
@@ -87,14 +76,20 @@ const char *disk_command(const char *name, yyjson_val *args, const char **error)
 
 const char *disk_with_device(const char *name, const char *text)
 {
-	static char more[1024];
+	static char more[6144];
 	size_t n = strlen(text) - 1;
 
-	if (!disk.device || (strcmp(name, "qom-list") && strcmp(name, "query-block")))
+	bool node = !strcmp(name, "query-named-block-nodes");
+
+	if (node ? !disk.node :
+		   !disk.device || (strcmp(name, "qom-list") && strcmp(name, "query-block")))
 		return text;
 	snprintf(more, sizeof(more), "%.*s%s", (int)n, text, n > 1 ? ", " : "");
 	n = strlen(more);
-	if (!strcmp(name, "qom-list"))
+	if (node)
+		snprintf(more + n, sizeof(more) - n,
+			 "{\"node-name\": \"%s\", \"file\": \"/dev/fdset/%d\"}]", disk.id, FDSET);
+	else if (!strcmp(name, "qom-list"))
 		snprintf(more + n, sizeof(more) - n,
 			 "{\"name\": \"%s\", \"type\": \"child<virtio-blk-pci>\"}]", disk.id);
 	else

@@ -9,8 +9,8 @@
  * with @error; NULL with @error untouched if it is none. The texts are static. */
 const char *disk_command(const char *name, yyjson_val *args, const char **error);
 
-/** disk_with_device() - the answer to qom-list or query-block, @text, with the
- * disk in it if it is plugged in. */
+/** disk_with_device() - the answer to qom-list, query-block or
+ * query-named-block-nodes, @text, with the disk in it if it is there. */
 const char *disk_with_device(const char *name, const char *text);
 
 #endif
