@@ -276,7 +276,10 @@ unsigned int preflight_qemu(struct preflight *p, const struct manifest_vm *mv, s
 		fail(&c, &e);
 	} else if (compare(&c, &e) < 0) {
 		fail(&c, &e);
-	} else if (p->failed == failed) {
+	} else {
+		preflight_queues(p, vm_name(&c), now, version, next.version);
+	}
+	if (p->failed == failed) {
 		preflight_add(p, FINDING_OK, mv->vm.name,
 			      "%s on disk (%u.%u) can load %s, as %u.%u runs it", mv->vm.qemu,
 			      next.version / 10000, next.version / 100 % 100, mv->vm.machine,
