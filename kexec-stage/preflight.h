@@ -45,8 +45,8 @@ unsigned int preflight_qemu(struct preflight *p, const struct manifest_vm *mv, s
 
 /** preflight_queues() - virtio queues of the VM behind @now (of version @version)
  * that are longer than was asked for, and that a QEMU of version @next refuses. */
-void preflight_queues(struct preflight *p, const char *vm_name, struct qmp *now, unsigned int version,
-		      unsigned int next);
+void preflight_queues(struct preflight *p, const char *vm_name, struct qmp *now,
+		      unsigned int version, unsigned int next);
 
 /** preflight_reopen() - REFUSED if the QEMU @pid has given up root for a user who
  * may not open @d. The `cont` after a save opens every image again (QEMU asks for

@@ -22,7 +22,11 @@
 #define FOLDER "/bench/dax"
 
 /* Where blocks lie is what a tmpfs does not tell: all of a file in one piece. */
+#ifdef __GLIBC__
+int ioctl(int fd, unsigned long request, ...)
+#else
 int ioctl(int fd, int request, ...)
+#endif
 {
 	struct fiemap *map;
 	va_list ap;
