@@ -56,7 +56,7 @@ static const struct hotplug_disk *find(const struct hotplug_list *list, const ch
 	return NULL;
 }
 
-static int detach(const struct app *app, const struct opts *o, struct err *e)
+static int detach(const struct app *app, struct host *h, const struct opts *o, struct err *e)
 {
 	_cleanup_free_ struct hotplug_list *list = malloc(sizeof(*list));
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
@@ -70,7 +70,10 @@ static int detach(const struct app *app, const struct opts *o, struct err *e)
 	disk = find(list, o->id, e);
 	if (!disk)
 		return -1;
-	if (hotplug_detach(&q, disk, o->timeout_ms, e) < 0)
+	/* Nobody else can do anything to this VM as long as we have its monitor. */
+	host_unlock(h);
+	if (hotplug_unplug(&q, disk, o->timeout_ms, e) < 0 || host_lock(h, e) < 0 ||
+	    hotplug_drop(&q, disk, e) < 0)
 		return err_wrap(e, "disk %s", disk->id);
 	if (!app->json) {
 		printf("%s: %s (%s) is detached\n", o->name, disk->id, disk->path);
@@ -94,7 +97,7 @@ static int run(const struct app *app, int argc, char **argv)
 		return cmd_usage(&cmd_detach, "%s", e.msg);
 	if (host_open(&h, app, HOST_LOCK, &e) < 0)
 		return cmd_fail(&e);
-	r = detach(app, &o, &e);
+	r = detach(app, &h, &o, &e);
 	if (r >= 0)
 		return r;
 	err_wrap(&e, "vm %s", o.name);

@@ -93,7 +93,7 @@ static int run(const struct app *app, int argc, char **argv)
 		return cmd_fail(&e);
 	if (o.all)
 		return stop_all(&o);
-	if (stop_vm(o.name, o.how, o.timeout_ms, &e) < 0) {
+	if (stop_vm(&h, o.name, o.how, o.timeout_ms, &e) < 0) {
 		err_wrap(&e, "vm %s", o.name);
 		return cmd_fail(&e);
 	}

@@ -80,6 +80,19 @@ int host_open(struct host *h, const struct app *app, unsigned int need, struct e
 	return need & HOST_LEDGER ? host_open_ledger(h, e) : 0;
 }
 
+void host_unlock(struct host *h)
+{
+	scope_close(&h->lock);
+	h->lock = -1;
+	FAULT(lock_given_up);
+}
+
+int host_lock(struct host *h, struct err *e)
+{
+	h->lock = io_lock_wait(HOLDOVER_RUN_DIR "/lock", LOCK_WAIT_MS, e);
+	return h->lock < 0 ? -1 : 0;
+}
+
 void host_close(struct host *h)
 {
 	for (unsigned int i = 0; i < LEDGER_REGIONS; i++)

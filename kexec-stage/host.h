@@ -52,6 +52,11 @@ _must_check_ int host_open(struct host *h, const struct app *app, unsigned int n
 /** host_open_ledger() - HOST_LEDGER's part alone, on an opened host. */
 _must_check_ int host_open_ledger(struct host *h, struct err *e);
 void host_close(struct host *h);
+
+/** host_unlock(), host_lock() - give the lock up while a guest is waited for, who
+ * may take any time, and have it again. What was known before may have changed. */
+void host_unlock(struct host *h);
+_must_check_ int host_lock(struct host *h, struct err *e);
 #define _cleanup_host_ _cleanup_(host_close)
 
 /** host_region() - the region that the configuration names, or the only one. */

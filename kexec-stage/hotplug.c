@@ -264,7 +264,7 @@ static int unplug(struct qmp *q, const struct hotplug_disk *disk, int timeout_ms
 	return -1;
 }
 
-int hotplug_detach(struct qmp *q, const struct hotplug_disk *disk, int timeout_ms, struct err *e)
+int hotplug_unplug(struct qmp *q, const struct hotplug_disk *disk, int timeout_ms, struct err *e)
 {
 	bool there;
 
@@ -273,6 +273,11 @@ int hotplug_detach(struct qmp *q, const struct hotplug_disk *disk, int timeout_m
 	if (there && unplug(q, disk, timeout_ms, e) < 0)
 		return -1;
 	FAULT(disk_device_gone);
+	return 0;
+}
+
+int hotplug_drop(struct qmp *q, const struct hotplug_disk *disk, struct err *e)
+{
 	if (drop_node(q, disk->id, e) < 0)
 		return -1;
 	FAULT(disk_node_gone);

@@ -108,13 +108,15 @@ _must_check_ int hotplug_attach(struct qmp *q, const struct hotplug_image *image
 				struct err *e);
 
 /**
- * hotplug_detach() - the device goes, once the guest has let go of it, then
- * node and descriptor
+ * hotplug_unplug() - the device goes, once the guest has let go of it
  *
- * What is missing of it already is no error. TIMEOUT if the guest does not let
+ * If it is gone already that is no error. TIMEOUT if the guest does not let
  * go within @timeout_ms: the disk stays, and the guest may still do it.
  */
-_must_check_ int hotplug_detach(struct qmp *q, const struct hotplug_disk *disk, int timeout_ms,
+_must_check_ int hotplug_unplug(struct qmp *q, const struct hotplug_disk *disk, int timeout_ms,
 				struct err *e);
+
+/** hotplug_drop() - then block node and descriptor. */
+_must_check_ int hotplug_drop(struct qmp *q, const struct hotplug_disk *disk, struct err *e);
 
 #endif

@@ -33,7 +33,7 @@ static int wait_for_end(int pidfd, int timeout_ms)
 	}
 }
 
-static int power_down(const char *name, int pidfd, int timeout_ms, struct err *e)
+static int ask(const char *name, struct err *e)
 {
 	struct qmp_msg m _cleanup_qmp_msg_ = { 0 };
 	struct qmp q _cleanup_qmp_ = { .fd = -1 };
@@ -51,6 +51,17 @@ static int power_down(const char *name, int pidfd, int timeout_ms, struct err *e
 			return -1;
 		err_clear(e); /* it ended before it could answer */
 	}
+	return 0;
+}
+
+/* @h: one guest that takes its time, or does not listen, keeps nobody from work
+ * on other VMs. */
+static int power_down(struct host *h, const char *name, int pidfd, int timeout_ms, struct err *e)
+{
+	if (ask(name, e) < 0)
+		return -1;
+	if (h)
+		host_unlock(h);
 	if (!wait_for_end(pidfd, timeout_ms))
 		return err_set(e, ERR_TIMEOUT,
 			       "its guest did not shut down within %d s; wait longer with --timeout, "
@@ -73,7 +84,17 @@ static int end_by_force(int pidfd, int timeout_ms, struct err *e)
 	return 0;
 }
 
-int stop_vm(const char *name, enum stop_how how, int timeout_ms, struct err *e)
+/* Whoever had the lock meanwhile may have run it anew. */
+static int forget(struct host *h, const char *name, struct err *e)
+{
+	struct err busy = { 0 };
+
+	if (h && h->lock < 0 && (host_lock(h, &busy) < 0 || runstate_alive(name, NULL, &busy) != 0))
+		return 0;
+	return runstate_forget(name, e);
+}
+
+int stop_vm(struct host *h, const char *name, enum stop_how how, int timeout_ms, struct err *e)
 {
 	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
 	struct err none = { 0 };
@@ -89,7 +110,8 @@ int stop_vm(const char *name, enum stop_how how, int timeout_ms, struct err *e)
 	if (runstate_read_pause(name, &was_running, &none) == 0)
 		return err_set(e, ERR_REFUSED,
 			       "a jump left it paused; 'holdover abort' sets that right first");
-	if (how == STOP_END || power_down(name, rs.pidfd, timeout_ms, e) < 0) {
+	if (how == STOP_END ||
+	    power_down(how == STOP_ASK ? h : NULL, name, rs.pidfd, timeout_ms, e) < 0) {
 		if (how == STOP_ASK)
 			return -1;
 		if (how == STOP_ASK_THEN_END)
@@ -100,7 +122,7 @@ int stop_vm(const char *name, enum stop_how how, int timeout_ms, struct err *e)
 	}
 	FAULT(qemu_stopped);
 	journal_forward(name, 0);
-	return runstate_forget(name, e);
+	return forget(h, name, e);
 }
 
 /* Each in a process of its own: one that hangs holds up no other. */
@@ -117,7 +139,7 @@ unsigned int stop_vms(char (*names)[VM_NAME_MAX + 1], unsigned int n, enum stop_
 
 		if (pid > 0)
 			continue;
-		if (stop_vm(names[i], how, timeout_ms, &e) < 0)
+		if (stop_vm(NULL, names[i], how, timeout_ms, &e) < 0)
 			cmd_say("holdover: vm %s: %s", names[i], e.msg);
 		else
 			printf("%s: stopped\n", names[i]);

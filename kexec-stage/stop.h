@@ -3,6 +3,7 @@
 #ifndef HOLDOVER_STOP_H
 #define HOLDOVER_STOP_H
 
+#include "host.h"
 #include "runstate.h"
 
 /** enum stop_how - how hard to try
@@ -13,8 +14,10 @@
 enum stop_how { STOP_ASK, STOP_ASK_THEN_END, STOP_END };
 
 /** stop_vm() - @timeout_ms: for each step. ABSENT if no such VM runs; REFUSED if
- * a jump has left it paused. */
-_must_check_ int stop_vm(const char *name, enum stop_how how, int timeout_ms, struct err *e);
+ * a jump has left it paused. @h: with the lock, which is given up while the guest
+ * is waited for with STOP_ASK, and may not be had again; or NULL. */
+_must_check_ int stop_vm(struct host *h, const char *name, enum stop_how how, int timeout_ms,
+			 struct err *e);
 
 /** stop_vms() - several at once, each told of on stdout or stderr. Returns how
  * many could not be stopped. */

@@ -111,7 +111,9 @@ static int detach(const char *id, int timeout_ms)
 	listed(&list);
 	for (unsigned int i = 0; i < list.n; i++)
 		if (!strcmp(list.disk[i].id, id))
-			return hotplug_detach(&b.q, &list.disk[i], timeout_ms, &b.e);
+			return hotplug_unplug(&b.q, &list.disk[i], timeout_ms, &b.e) < 0 ?
+				-1 :
+				hotplug_drop(&b.q, &list.disk[i], &b.e);
 	fail_msg("%s is not in the list", id);
 	return -1;
 }

@@ -76,7 +76,7 @@ static int detach(int timeout_ms)
 {
 	static const struct hotplug_disk disk = { .id = "d1", .path = "/srv/x", .fdset = 4 };
 
-	return hotplug_detach(&q, &disk, timeout_ms, &e);
+	return hotplug_unplug(&q, &disk, timeout_ms, &e) < 0 ? -1 : hotplug_drop(&q, &disk, &e);
 }
 
 static void attached(void **state)

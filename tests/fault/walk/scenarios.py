@@ -10,8 +10,8 @@ import time
 
 from bench import DEVICE, DEVICE1, DEVICE_SIZE, INITRD, LEDGER_SIZE, MEMMAP1, MEMMAP2, MS_BIND, MS_RDONLY, MS_REMOUNT, REGION, \
     REGION1, REGION2, TICKET, TICKET_COPY, Wrong, cpio, get, mount, put, remove, there, umount
-from walk import ARMED, Life, PENDING, act_arm, fresh_host, jumped, jumped_snapshot, last_step, numa_host, pids, repair, \
-    snapshot_host, whole_jump, with_manager
+from walk import ARMED, Life, MORE, PENDING, act_arm, act_attach, act_detach, fresh_host, jumped, jumped_snapshot, last_step, \
+    numa_host, pids, repair, snapshot_host, whole_jump, with_manager
 
 SCENARIOS = []
 
@@ -1448,6 +1448,35 @@ def another_tenant(b):
     b.holdover("stop", "--force", "c")
     expect(b, b.holdover("run", "c"), 0)
     b.check_score()
+
+
+@scenario
+def guest_that_takes_its_time(b):
+    """a guest that is asked to shut down, or to let a disk go, keeps nobody from work on other VMs"""
+    fresh_host(b)
+    old = pids(b)["a"]
+
+    def held():
+        expect(b, b.holdover("stop", "--force", "b"), 0)
+        while b.qemus("a"):
+            b.reap()
+        expect(b, b.holdover("run", "a"), 0)
+
+    expect(b, b.holdover("stop", "a", fault="lock_given_up:hold", held=held), 0, "a: stopped")
+    if pids(b)["a"] == old or b.status()["a"]["state"] != "running":
+        raise Wrong("the new one is not known: %s" % b.status())
+    put(MORE, bytes(1 << 20))
+    expect(b, act_attach(b), 0)
+    called = []
+
+    def held2():
+        called.append(1)
+        expect(b, b.holdover("run", "b"), 0)
+
+    expect(b, act_detach(b, fault="lock_given_up:hold", held=held2), 0, "is detached")
+    if not called:
+        raise Wrong("not held")
+    whole_jump(b)
 
 
 # ---- RAM of two parts in two regions --------------------------------------------------------------------
