@@ -130,7 +130,6 @@ class Bench:
                    "DEV_DAX", "DEV_DAX_PMEM")
         put(root + "/boot/config-t", "".join("CONFIG_%s=y\n" % o for o in options))
         put(root + "/boot/vmlinuz-t", "a kernel")
-        put(root + "/boot/initrd-t", cpio("usr/lib/holdover/holdover-agent", b"agent"))
 
     # ---- programs
 
@@ -282,6 +281,7 @@ class Bench:
                 remove("/bench/" + name)
         remove("/var/lib/holdover")
         remove(TICKET)
+        put("/boot/initrd-t", cpio("usr/lib/holdover/holdover-agent", b"agent"))
         put("/bench/region", REGION % (region_uuid or "11111111-2222-4333-8444-555555555555"))
         remove(DEVICE1)
         put("/bench/cmdline", "root=/dev/sda1 %s%s\n" % (MEMMAP, " memmap=" + MEMMAP1 if numa else ""))
