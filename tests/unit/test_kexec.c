@@ -202,7 +202,8 @@ static const char mountinfo[] =
 	"31 28 254:3 / /ro ro,relatime - ext4 /dev/vda3 ro\n"
 	"32 28 254:1 /srv /bind ro,relatime - ext4 /dev/vda1 rw,errors=remount-ro\n"
 	"33 28 0:44 /@ /btrfs rw - btrfs /dev/vda4 rw,space_cache=v2\n"
-	"34 28 0:45 / /nfs rw - nfs4 server:/x rw\n";
+	"34 28 0:45 / /nfs rw - nfs4 server:/x rw\n"
+	"35 28 0:46 / /auto rw - autofs systemd-1 rw,fd=37\n";
 
 static void mounts_that_matter(void **state)
 {
@@ -222,6 +223,21 @@ static void mounts_that_matter(void **state)
 	assert_int_equal(list[2].first, 0);
 	assert_string_equal(list[3].path, "/btrfs");
 	assert_int_equal(list[3].first, 3);
+	mounts_free(list, n);
+}
+
+static void all_mounts_but_autofs(void **state)
+{
+	static const char *const want[] = { "/sys",  "/",      "/run", "/mnt/with blank",
+					    "/bind", "/btrfs", "/nfs" };
+	struct mount_fs *list;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(mounts_parse_all(mountinfo, &list, &n, &err), 0);
+	assert_int_equal(n, ARRAY_LEN(want));
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(list[i].path, want[i]);
 	mounts_free(list, n);
 }
 
@@ -297,6 +313,7 @@ int main(void)
 		cmocka_unit_test(kaslr_avoids_four),
 		cmocka_unit_test(next_command_line),
 		cmocka_unit_test(mounts_that_matter),
+		cmocka_unit_test(all_mounts_but_autofs),
 		cmocka_unit_test(strange_mountinfo),
 		cmocka_unit_test(loading_says_why_not),
 		cmocka_unit_test(the_agent_may_be_off),
