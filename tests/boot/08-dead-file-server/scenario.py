@@ -19,7 +19,7 @@ def run(t):
     with t.step("the server dies, and pages wait for it"):
         fileserver.die(t)
     one, pid = t.host.guests[0], t.host.pid("one")
-    t.says("kexec --now", 1, "vm two: ", "every VM runs on")
+    t.says("kexec --now", 1, "two: ", "every VM runs on")
     t.undone(one, pid, "after the jump that was refused")
     t.host.holdover("stop --force two", 90)
     t.host.guests.remove(two)

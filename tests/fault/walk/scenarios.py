@@ -1671,6 +1671,23 @@ scenarios(fails_arming, ("kernel_loaded", False), ("arm_copy_saved", False), ("a
           ("sealed_and_checked", True))
 
 
+@scenario
+def armed_once(b):
+    """the last step killed with everything sealed: another one has no ticket to seal a second time, abort undoes it"""
+    with_manager(b)
+    before = pids(b)
+    expect(b, act_arm(b), 0)
+    expect(b, last_step(b, fault="sealed_and_checked"), -9)
+    expect(b, last_step(b), 1, "not jumped")
+    if there("/bench/kexec/jumped"):
+        raise Wrong("jumped with a ticket that had been sealed")
+    b.holdover("abort")
+    if pids(b) != before or there(ARMED) or there(INITRD) or there(TICKET_COPY):
+        raise Wrong("not undone: %s" % b.status())
+    Life(b).verdict()
+    whole_jump(b)
+
+
 def fails_agent(point, kept):
     def f(b):
         jumped(b)
