@@ -13,7 +13,7 @@ def run(t):
     t.machine.control.put("/etc/holdover/holdover.conf", f"[kexec]\nflush-timeout = {BOUND}\n")
     fileserver.serve(t)
     with t.step("a VM with a disc on the server starts and ticks"):
-        two = t.host.guest("two", args=f"args = -drive file={fileserver.MOUNT}/file,if=none,id=iso,readonly=on,format=raw\n")
+        two = t.host.guest("two", args=f"args = -drive file={fileserver.MOUNT}/disc,if=none,id=iso,readonly=on,format=raw\n")
         two.run()
         two.wait_ticks(2)
     with t.step("the server dies, and pages wait for it"):
@@ -21,7 +21,7 @@ def run(t):
     one, pid = t.host.guests[0], t.host.pid("one")
     t.says("kexec --now", 1, "two: ", "every VM runs on")
     t.undone(one, pid, "after the jump that was refused")
-    t.host.holdover("stop --force two", 90)
+    t.host.holdover("stop --timeout 5 --force two", 60)
     t.host.guests.remove(two)
     said = []
     with t.step("the jump: the agent resumes 1 of 1"):

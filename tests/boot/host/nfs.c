@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * nfs PORT - a file server for the kernel's NFS 3 client on the loopback address, which a scenario stops with SIGSTOP:
- * a server that has died. One folder, in it whatever name is asked for is the same file, of zeros, of which only the
- * size is kept. RFC 1813, RFC 5531.
+ * a server that has died. One folder, and in it a "disc" of zeros; whatever other name is asked for is one file, of
+ * zeros, of which only the size is kept. RFC 1813, RFC 5531.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,7 +22,8 @@
 #define BLOCK (1u << 17)
 
 enum { MOUNT = 100005, NFS = 100003 };
-enum { ROOT = 1, FILE_ID = 2 };
+enum { ROOT = 1, FILE_ID = 2, DISC_ID = 3 };
+#define DISC_SIZE 65536
 enum {
 	GETATTR = 1,
 	SETATTR,
@@ -104,6 +105,11 @@ static void put_time(void)
 	put((uint32_t)change);
 }
 
+static uint64_t size_of(uint8_t id)
+{
+	return id == ROOT ? 4096 : id == DISC_ID ? DISC_SIZE : size;
+}
+
 static void put_fattr(uint8_t id)
 {
 	put(id == ROOT ? 2 : 1);
@@ -111,8 +117,8 @@ static void put_fattr(uint8_t id)
 	put(1);
 	put(0);
 	put(0);
-	put64(id == ROOT ? 4096 : size);
-	put64(id == ROOT ? 4096 : size);
+	put64(size_of(id));
+	put64(size_of(id));
 	put64(0);
 	put64(7);
 	put64(id);
@@ -152,14 +158,14 @@ static void read_file(uint8_t id)
 
 	if (count > BLOCK)
 		count = BLOCK;
-	if (offset >= size)
+	if (offset >= size_of(id))
 		count = 0;
-	else if (count > size - offset)
-		count = (uint32_t)(size - offset);
+	else if (count > size_of(id) - offset)
+		count = (uint32_t)(size_of(id) - offset);
 	put(0);
 	put_post(id);
 	put(count);
-	put(offset + count >= size);
+	put(offset + count >= size_of(id));
 	put(count);
 	memset(out + n, 0, (count + 3) & ~3u);
 	n += (count + 3) & ~3u;
@@ -229,9 +235,10 @@ static void nfs_call(uint32_t proc)
 		put_fattr(id);
 		break;
 	case LOOKUP:
+		id = get_opaque() == 'c' ? DISC_ID : FILE_ID;
 		put(0);
-		put_handle(FILE_ID);
-		put_post(FILE_ID);
+		put_handle(id);
+		put_post(id);
 		put_post(ROOT);
 		break;
 	case ACCESS:

@@ -1678,6 +1678,8 @@ def armed_once(b):
     before = pids(b)
     expect(b, act_arm(b), 0)
     expect(b, last_step(b, fault="sealed_and_checked"), -9)
+    if there(ARMED):
+        raise Wrong("the ticket is still armed")
     expect(b, last_step(b), 1, "not jumped")
     if there("/bench/kexec/jumped"):
         raise Wrong("jumped with a ticket that had been sealed")
