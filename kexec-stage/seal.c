@@ -190,6 +190,15 @@ static int write_record(struct stage *s, struct stage_vm *v, enum vm_state state
 	return ledger_record_write(&s->h->ledger, v->rs.m.vms[0].index, &rec, e);
 }
 
+static int recheck_stamps(const struct stage *s, const struct manifest *m, struct err *e)
+{
+	for (unsigned int i = 0; i < m->nregions; i++)
+		if (region_check(&s->h->region[m->regions[i].number], m->generation, s->ticket.key,
+				 e) < 0)
+			return -1;
+	return 0;
+}
+
 /* What the agent will do, done now, while it still costs nothing. */
 static int read_back(struct stage *s, struct err *e)
 {
@@ -202,6 +211,8 @@ static int read_back(struct stage *s, struct err *e)
 		return -1;
 	if (generation != s->ticket.generation || m.nvms != s->n)
 		return err_set(e, ERR_MISMATCH, "the manifest reads back as another one");
+	if (recheck_stamps(s, &m, e) < 0)
+		return -1;
 	for (unsigned int i = 0; i < m.nvms; i++) {
 		_cleanup_close_ int fd = ledger_blob_read(&s->h->ledger, m.vms[i].vm.name, generation,
 							  s->ticket.key, &m.vms[i].blob, e);

@@ -1547,6 +1547,27 @@ scenarios(bad_part,
 
 
 @scenario
+def stamp_that_does_not_last(b):
+    """a stamp of a second region that does not read back as it was written: the jump is called off"""
+    numa_host(b)
+    before = pids(b)
+
+    def held():
+        good = get(DEVICE1)
+        with open(DEVICE1, "r+b") as f:
+            for at in range(2 << 20, len(good) - (8 << 10), 64):
+                if good[at:at + 8] == b"HOLDmani":
+                    f.seek(at + 16)
+                    f.write(b"\xff")
+
+    expect(b, b.kexec(fault="manifest_written:hold", held=held), 1, "stamp of", "every VM runs on")
+    found = Life(b).verdict()
+    if set(found.values()) != {"running"} or pids(b) != before:
+        raise Wrong("%s %s" % (found, pids(b)))
+    whole_jump(b)
+
+
+@scenario
 def parts_of_another_tenant(b):
     """a fresh start of two parts shows none of another tenant's RAM, in neither"""
     b.reset_world(vms=("b", "c"), numa=("b", "c"))
