@@ -80,6 +80,18 @@ static int print(const struct app *app, struct host *h, const struct runstate *r
 	return out_end(d);
 }
 
+/* Not refused: it has worked, and the guest may be one that is trusted. */
+static void warn_of_log(const struct vm *vm)
+{
+	const char *option = vm_talks_to_log(vm);
+
+	if (option)
+		cmd_say("  note: %s: what the guest says goes to " HOLDOVER_RUN_DIR
+			"/%s/qemu.log, in the host's memory, and nothing bounds it; give it a "
+			"-chardev of its own, such as a socket",
+			option, vm->name);
+}
+
 static int run(const struct app *app, int argc, char **argv)
 {
 	struct runstate rs _cleanup_(runstate_free) = RUNSTATE_INIT;
@@ -93,6 +105,7 @@ static int run(const struct app *app, int argc, char **argv)
 	if (host_vms_dir(app, dir, sizeof(dir), &e) < 0 || vm_load(dir, argv[1], &vm, &e) < 0 ||
 	    host_open(&h, app, HOST_LOCK | HOST_LEDGER, &e) < 0 || start_vm(&h, &vm, &rs, &e) < 0)
 		return cmd_fail(&e);
+	warn_of_log(&vm);
 	if (adopt_vm(vm.name, rs.pid, &e) < 0)
 		cmd_say("holdover: vm %s: %s", vm.name, e.msg);
 	return print(app, &h, &rs);

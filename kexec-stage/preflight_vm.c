@@ -5,6 +5,7 @@
 #include "interrupt.h"
 #include "disk.h"
 #include "preflight.h"
+#include "qemu.h"
 #include "vmctl.h"
 
 static const char *name_of(const struct stage_vm *v)
@@ -58,6 +59,19 @@ static void check_ledger(struct preflight *p, const struct stage *s)
 			      s->h->store.dev.path, s->h->ledger.geo.blob_size);
 }
 
+/* Once /run is full nothing can be noted there any more, for no VM. */
+static void check_log(struct preflight *p, const struct vm *vm)
+{
+	const char *option = vm_talks_to_log(vm);
+
+	if (option)
+		preflight_add(p, FINDING_WARN, vm->name,
+			      "%s sends what its guest says to " HOLDOVER_RUN_DIR
+			      "/%s/qemu.log, in the host's memory, and nothing bounds it; give it a "
+			      "-chardev of its own, such as a socket, and run the VM afresh",
+			      option, vm->name);
+}
+
 /* All of its RAM is there, and can be found after the jump. */
 static int find_ram(struct stage *s, const struct manifest_vm *mv, struct err *e)
 {
@@ -87,6 +101,7 @@ void preflight_vms(struct preflight *p, struct stage *s)
 		else
 			check_qemu(p, v);
 		check_disks(p, v);
+		check_log(p, &v->rs.m.vms[0].vm);
 	}
 }
 

@@ -167,6 +167,10 @@ unsigned int vm_numa_users(const struct vm *vm, const char *memdev);
 /** vm_unprivileged() - does QEMU give up root by itself (-run-with user=, -runas)? */
 bool vm_unprivileged(const struct vm *vm);
 
+/** vm_talks_to_log() - the option that sends what the guest says to QEMU's standard
+ * output, a file in memory that nothing bounds; or NULL. */
+const char *vm_talks_to_log(const struct vm *vm);
+
 /** vm_load() - read DIR/NAME.conf; unknown sections and keys are errors that
  * name file, line and key. Section [vm]; keys qemu, machine, memory, memdev,
  * region, numa (once a node), args (continuation lines allowed), placement = initramfs|sysroot|late,

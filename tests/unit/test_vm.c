@@ -345,6 +345,33 @@ static void options_of_holdover_itself_are_refused(void **state)
 	assert_int_equal(vm.nargs, 7);
 }
 
+static void talks(const char *args, const char *want)
+{
+	_cleanup_vm_ struct vm vm = { 0 };
+	char text[256];
+	const char *got;
+
+	snprintf(text, sizeof(text), "[vm]\nmemory = 2M\nargs = %s\n", args);
+	load(text, &vm);
+	got = vm_talks_to_log(&vm);
+	if (want ? !got || strcmp(got, want) : got != NULL)
+		fail_msg("%s: %s", args, got ? got : "nothing");
+}
+
+/* It lies in /run, and a guest may say as much as it likes. */
+static void what_fills_the_log(void **state)
+{
+	(void)state;
+	talks("-serial stdio", "-serial");
+	talks("-nodefaults --serial mon:stdio", "--serial");
+	talks("-nographic", "-nographic");
+	talks("-chardev stdio,id=c -serial chardev:c", "-chardev");
+	talks("-debugcon stdio", "-debugcon");
+	talks("-nographic -serial unix:/run/s,server=on,wait=off", NULL);
+	talks("-monitor stdio -serial none -chardev socket,id=stdio,path=/run/s", NULL);
+	talks("-display none -name-of stdio", NULL);
+}
+
 static void ram_backends_are_refused(void **state)
 {
 	_cleanup_vm_ struct vm vm = { 0 };
@@ -533,6 +560,7 @@ int main(void)
 		CASE(who_runs_qemu),
 		CASE(bad_values_name_their_key),
 		CASE(options_of_holdover_itself_are_refused),
+		CASE(what_fills_the_log),
 		CASE(ram_backends_are_refused),
 		CASE(ram_on_a_device_is_taken_over),
 		CASE(ram_in_a_dax_file_is_taken_over),

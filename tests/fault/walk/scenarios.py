@@ -1479,6 +1479,20 @@ def guest_that_takes_its_time(b):
     whole_jump(b)
 
 
+@scenario
+def guest_that_fills_the_log(b):
+    """a serial port that goes to QEMU's log in /run is warned of, by run and by check"""
+    b.reset_world(vms=("a",))
+    conf = "/etc/holdover/vms.d/a.conf"
+    put(conf, get(conf).decode().replace("args =", "args = -serial stdio"))
+    d = b.holdover("run", "a")
+    expect(b, d, 0, "a: running")
+    for d in (d, b.holdover("check", "--kernel", "/boot/vmlinuz-t", "--initrd", "/boot/initrd-t")):
+        if "/run/holdover/a/qemu.log, in the host's memory" not in d.out + d.err:
+            raise Wrong("no word of it: %s" % d)
+    whole_jump(b)
+
+
 # ---- RAM of two parts in two regions --------------------------------------------------------------------
 
 def shown(b):
