@@ -41,9 +41,10 @@ static struct manifest_vm vm_of(const char *machine, const char **args)
 	HEAR("\"path\":\"/machine/" path "\""),                                                  \
 		ANSWER("[{\"name\": \"type\", \"type\": \"string\"}, {\"name\": \"device[0]\", " \
 		       "\"type\": \"child<" type ">\"}]")
-#define REST(options, mode)                                          \
-	HEAR("query-command-line-options"), ANSWER("[" options "]"), \
-		HEAR("query-migrate-parameters"), ANSWER("{" mode "}"), QUIET
+#define REST(options, mode)                                                                     \
+	HEAR("query-command-line-options"), ANSWER("[" options "]"),                            \
+		HEAR("query-migrate-parameters"), ANSWER("{" mode "}"), HEAR("x-query-virtio"), \
+		ANSWER("[]"), QUIET
 #define PLAIN                                                                         \
 	QOM_LIST("peripheral", "virtio-rng-pci"), QOM_LIST("peripheral-anon", "VGA"), \
 		QOM_LIST("unattached", "mc146818rtc")
