@@ -126,6 +126,25 @@ static int set_key(void *ctx, const char *section, const char *key, const char *
 	return set_vm(ctx, key, value, e);
 }
 
+/* Files and folders in RUN_DIR beside the VMs' own. A folder "armed" would mean
+ * that a jump is, a folder "ticket" would keep every VM from its ticket. Not for
+ * vm_name_check(): one that runs already must stay known. */
+static int refuse_reserved(const char *name, struct err *e)
+{
+	static const char *const reserved[] = {
+		"adopt",      "armed",		"dax",		"initramfs",   "lock",
+		"pass.clock", "pass.initramfs", "pass.sysroot", "resume.json", "ticket",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
+		if (!strcmp(name, reserved[i]))
+			return err_set(e, ERR_USAGE,
+				       "a VM cannot be called '%s', which is a name of Holdover's own "
+				       "in /run/holdover; rename its file",
+				       name);
+	return 0;
+}
+
 int vm_load(const char *dir, const char *name, struct vm *out, struct err *e)
 {
 	_cleanup_(load_free) struct load l = {
@@ -133,7 +152,7 @@ int vm_load(const char *dir, const char *name, struct vm *out, struct err *e)
 	};
 	char path[4096];
 
-	if (vm_name_check(name, e) < 0)
+	if (vm_name_check(name, e) < 0 || refuse_reserved(name, e) < 0)
 		return -1;
 	memcpy(l.vm.name, name, strlen(name) + 1);
 	if (io_path(path, sizeof(path), e, "%s/%s.conf", dir, name) < 0)

@@ -372,6 +372,28 @@ static void what_fills_the_log(void **state)
 	talks("-display none -name-of stdio", NULL);
 }
 
+/* A folder of that name in /run/holdover would be taken for something else. */
+static void names_of_our_own(void **state)
+{
+	static const char *const names[] = { "armed", "ticket",	   "lock",	   "dax",
+					     "adopt", "initramfs", "pass.sysroot", "resume.json" };
+	_cleanup_vm_ struct vm vm = { 0 };
+	struct err e = { 0 };
+	char file[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(file, sizeof(file), "%s.conf", names[i]);
+		scratch_write(file, "[vm]\nmemory = 2M\n");
+		err_clear(&e);
+		assert_int_equal(vm_load(scratch_path(""), names[i], &vm, &e), -1);
+		assert_int_equal(e.kind, ERR_USAGE);
+		assert_non_null(strstr(e.msg, names[i]));
+		/* One that runs since before is known all the same. */
+		assert_int_equal(vm_name_check(names[i], &e), 0);
+	}
+}
+
 static void ram_backends_are_refused(void **state)
 {
 	_cleanup_vm_ struct vm vm = { 0 };
@@ -561,6 +583,7 @@ int main(void)
 		CASE(bad_values_name_their_key),
 		CASE(options_of_holdover_itself_are_refused),
 		CASE(what_fills_the_log),
+		CASE(names_of_our_own),
 		CASE(ram_backends_are_refused),
 		CASE(ram_on_a_device_is_taken_over),
 		CASE(ram_in_a_dax_file_is_taken_over),
