@@ -49,19 +49,6 @@ static void note(const struct restore *r, const struct guest_clock *g, const str
 			   (unsigned long long)lag.ms, lag.why);
 }
 
-/* In a machine that is emulated twice no agent answers in time, so a build for
- * tests may be told to wait longer. */
-static int allowed_ms(int timeout_ms)
-{
-#ifdef HOLDOVER_FAULTS
-	const char *ms = getenv("HOLDOVER_GUEST_AGENT_MS");
-
-	if (ms)
-		return (int)strtol(ms, NULL, 10);
-#endif
-	return timeout_ms;
-}
-
 void guest_clocks_set(const struct restore *r, const struct guest_clock *g, unsigned int n,
 		      int timeout_ms)
 {
@@ -85,7 +72,7 @@ void guest_clocks_set(const struct restore *r, const struct guest_clock *g, unsi
 		asked[i] = (int)nga++;
 	}
 	if (nga)
-		guest_agent_run(ga, nga, allowed_ms(timeout_ms));
+		guest_agent_run(ga, nga, timeout_ms);
 	for (unsigned int i = 0; i < n; i++)
 		note(r, &g[i], asked[i] < 0 ? NULL : &ga[asked[i]]);
 }

@@ -8,11 +8,9 @@
  *
  * or CORRUPT and what was wrong, and goes on, so that nothing hides behind the first
  * damage. The power button ends it. Parameters come on the kernel's command line:
- * nonce=HEX (drawn by the harness for this run) and tick_ms=. Where its image has a QEMU
- * guest agent and its machine a channel for it, that runs beside it.
+ * nonce=HEX (drawn by the harness for this run) and tick_ms=.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,7 +32,6 @@
 #include "power.h"
 
 #define DISK_RECORDS 32768u
-#define AGENT "/sbin/qemu-ga"
 
 static int console = -1;
 
@@ -117,33 +114,6 @@ static void set_up_power(void)
 	load_module("/modules/evdev.ko");
 	load_module("/modules/button.ko");
 	power_open();
-}
-
-/* The first port of a virtio-serial device, if there is one. */
-static int find_port(char path[64])
-{
-	DIR *dev = opendir("/dev");
-	const struct dirent *d;
-	int found = 0;
-
-	while (dev && (d = readdir(dev)) && !found)
-		found = !strncmp(d->d_name, "vport", 5) &&
-			snprintf(path, 64, "/dev/%.50s", d->d_name) > 0;
-	if (dev)
-		closedir(dev);
-	return found;
-}
-
-/* In an image that has it (../guest-agent). */
-static void start_agent(void)
-{
-	char port[64];
-
-	if (access(AGENT, X_OK) || !find_port(port) || fork())
-		return;
-	execl(AGENT, AGENT, "--method=virtio-serial", "--path", port, "--statedir=/run",
-	      (char *)NULL);
-	_exit(1);
 }
 
 static void end(uint64_t nonce, uint64_t tick)
@@ -234,9 +204,7 @@ int main(void)
 			end(nonce, n);
 		n++;
 		tick(nonce, n, clock_ms(CLOCK_MONOTONIC) - due);
-		if (n == 1) {
+		if (n == 1)
 			set_up_power();
-			start_agent();
-		}
 	}
 }
