@@ -17,6 +17,10 @@
  * before its answer, so that what an earlier client left behind is told apart. */
 #define DELIMITER '\xff'
 
+/* The agent sets the clock at once and answers when it has set the RTC as well: it
+ * runs hwclock, which waits for whole seconds. Measured: two. */
+#define SET_MS 4000
+
 enum phase_of_talk { TALK_SYNC, TALK_ANSWER, TALK_SET, TALK_OVER };
 
 /* Value of KEY in "word,KEY=value,...", commas in it doubled; false if there is
@@ -136,6 +140,7 @@ static void set_time(struct guest_agent *ga)
 		     "{\"execute\": \"guest-set-time\", \"arguments\": {\"time\": %" PRIu64 "}}\n",
 		     ns);
 	ga->phase = TALK_SET;
+	ga->deadline = io_now_ms() + SET_MS;
 	say(ga, text, (size_t)n);
 }
 
@@ -205,32 +210,47 @@ static void hear(struct guest_agent *ga)
 	digest(ga);
 }
 
+/* How long until the next of them has no time left; 0 if none goes on. Ends
+ * those that have none. */
+static int64_t time_left(struct guest_agent *ga, unsigned int n)
+{
+	int64_t now = io_now_ms(), least = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		int64_t left = ga[i].deadline - now;
+
+		if (ga[i].phase == TALK_OVER)
+			continue;
+		if (left <= 0) {
+			err_set(&ga[i].err, ERR_TIMEOUT,
+				ga[i].phase == TALK_SET ?
+					"the guest agent at %s does not say that it has set the clock" :
+					"no guest agent answers at %s",
+				ga[i].path);
+			finish(&ga[i]);
+		} else if (!least || left < least) {
+			least = left;
+		}
+	}
+	return least;
+}
+
 void guest_agent_run(struct guest_agent *ga, unsigned int n, int timeout_ms)
 {
 	int64_t deadline = io_now_ms() + timeout_ms, left;
 	struct pollfd pfd[AGENTS_MAX];
-	unsigned int going = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
+		ga[i].deadline = deadline;
 		begin(&ga[i]);
-		going += ga[i].phase != TALK_OVER;
 	}
-	while (going && (left = deadline - io_now_ms()) > 0) {
+	while ((left = time_left(ga, n)) > 0) {
 		for (unsigned int i = 0; i < n; i++)
 			pfd[i] = (struct pollfd){ .fd = ga[i].fd, .events = POLLIN };
-		if (poll(pfd, n, (int)left) < 0 && errno != EINTR)
-			break;
-		going = 0;
-		for (unsigned int i = 0; i < n; i++) {
+		if (poll(pfd, n, (int)left) < 0)
+			continue;
+		for (unsigned int i = 0; i < n; i++)
 			if (ga[i].phase != TALK_OVER && pfd[i].revents)
 				hear(&ga[i]);
-			going += ga[i].phase != TALK_OVER;
-		}
-	}
-	for (unsigned int i = 0; i < n; i++) {
-		if (ga[i].phase == TALK_OVER)
-			continue;
-		err_set(&ga[i].err, ERR_TIMEOUT, "no guest agent answers at %s", ga[i].path);
-		finish(&ga[i]);
 	}
 }

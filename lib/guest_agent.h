@@ -30,6 +30,7 @@ struct guest_agent {
 	bool done;
 	struct err err;
 	/* private */
+	int64_t deadline;
 	int fd;
 	int phase;
 	uint32_t id;
@@ -37,8 +38,9 @@ struct guest_agent {
 	size_t len;
 };
 
-/** guest_agent_run() - all of @ga at once, for at most @timeout_ms: an agent
- * that does not answer is TIMEOUT. Whatever an agent says, this ends. */
+/** guest_agent_run() - all of @ga at once: an agent that has not answered within
+ * @timeout_ms is TIMEOUT; one that has is given four seconds more, since it sets
+ * the guest's RTC as well. Whatever an agent says, this ends. */
 void guest_agent_run(struct guest_agent *ga, unsigned int n, int timeout_ms);
 
 #endif

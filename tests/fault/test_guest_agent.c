@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Guest agents that answer, that say something else, that say nothing, and the
  * channel of a real QEMU behind which nobody listens. */
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,9 +27,11 @@
  * @before: sent before anything else: what an earlier client has left
  * @sync: answer to guest-sync-delimited, %u is its id; NULL: none
  * @set: answer to guest-set-time; NULL: none
+ * @busy_ms: how long it takes for that
  */
 struct agent {
 	const char *before, *sync, *set;
+	int busy_ms;
 	char path[64];
 	pid_t pid;
 };
@@ -51,6 +54,7 @@ static void serve(const struct agent *a, int listener)
 	if (fgets(line, sizeof(line), in)) {
 		if (!strstr(line, "guest-set-time") || !strstr(line, "1795559934123456789"))
 			_exit(8);
+		poll(NULL, 0, a->busy_ms);
 		if (a->set)
 			dprintf(fd, "%s", a->set);
 	}
@@ -118,6 +122,15 @@ static void test_sets(void **state)
 	assert_true(talk(&a, NOW, 5000).done);
 }
 
+/* The one that listens may take its time: it sets the RTC as well. */
+static void test_takes_its_time(void **state)
+{
+	struct agent a = { .sync = SYNC, .set = SET, .busy_ms = 900 };
+
+	(void)state;
+	assert_true(talk(&a, NOW, 300).done);
+}
+
 /* Half an answer to somebody else, and a whole one with another number. */
 static void test_leftovers(void **state)
 {
@@ -151,7 +164,8 @@ static void test_failures(void **state)
 	      "something else");
 	fails((struct agent){ .sync = "{\"return\": %u}\n" }, NOW, ERR_TIMEOUT,
 	      "no guest agent answers");
-	fails((struct agent){ .sync = SYNC }, NOW, ERR_TIMEOUT, "no guest agent answers");
+	fails((struct agent){ .sync = SYNC }, NOW, ERR_TIMEOUT,
+	      "does not say that it has set the clock");
 	fails((struct agent){ .sync = NULL }, NOW, ERR_TIMEOUT, "no guest agent answers");
 	fails((struct agent){ .sync = SYNC, .set = SET }, 0, ERR_REFUSED, "does not know the time");
 }
@@ -264,10 +278,10 @@ static void test_real_channel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sets),	     cmocka_unit_test(test_leftovers),
-		cmocka_unit_test(test_failures),     cmocka_unit_test(test_endless_line),
-		cmocka_unit_test(test_several),	     cmocka_unit_test(test_path),
-		cmocka_unit_test(test_real_channel),
+		cmocka_unit_test(test_takes_its_time), cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_leftovers),      cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_endless_line),   cmocka_unit_test(test_several),
+		cmocka_unit_test(test_path),	       cmocka_unit_test(test_real_channel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
