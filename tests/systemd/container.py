@@ -101,9 +101,7 @@ class Container:
                 ["unshare", "--pid", "--mount", "--uts", "--ipc", "--net", "--cgroup", "--fork", "--kill-child",
                  "bash", "-c", script], env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=lambda: ctypes.CDLL(None).prctl(1, signal.SIGKILL))
-        # One that asks in the moment in which systemd executes itself is never answered.
-        self.wait(lambda: self._find() and self.sh("timeout 5 systemctl is-system-running", None).stdout.strip() in
-                  ("running", "degraded"), 120, "systemd is up")
+        self.wait(lambda: self._find() and self._up(), 120, "systemd is up")
         return self
 
     def __exit__(self, *_):
@@ -127,6 +125,15 @@ class Container:
 
     def alive(self):
         return self.process.poll() is None
+
+    def _up(self):
+        """One that asks in the moment in which systemd executes itself is never answered, and on the way through
+        switch-root, which ends all processes, it may outlive the timeout(1) that it was started by."""
+        try:
+            said = self.sh("timeout 5 systemctl is-system-running", None, timeout=8).stdout.strip()
+        except Failed:
+            return False
+        return said in ("running", "degraded")
 
     def _find(self):
         if not self.alive():
